@@ -1,0 +1,81 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Set to leave out everything that needs SwiftNIO (the HTTP sink and the `sluice` command): sanitizer and fuzzer runs build in seconds that way.
+let librariesOnly = Context.environment["SLUICE_LIBRARIES_ONLY"] == "1"
+
+let swiftSettings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+extension Target.Dependency {
+  static let systemPackage = product(name: "SystemPackage", package: "swift-system")
+  static let logging = product(name: "Logging", package: "swift-log")
+  static let yams = product(name: "Yams", package: "Yams")
+  static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+  static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+}
+
+/// A component is one folder under Sources, one under Tests, and one line below.
+func component(
+  _ name: String, _ dependencies: [Target.Dependency] = [], tests: [Target.Dependency] = [], linker: [LinkerSetting] = []
+) -> [Target] {
+  [
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings, linkerSettings: linker),
+    .testTarget(
+      name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies + tests, swiftSettings: swiftSettings),
+  ]
+}
+
+var targets: [Target] = [
+  // C shims: zlib is linked; ISA-L and PCRE2 are used when their headers are there at build time and their libraries at run time.
+  .target(name: "CBlockCodec", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("dl")]),
+  .target(name: "CLinux"),
+  .target(name: "CPatterns", linkerSettings: [.linkedLibrary("dl")]),
+  .target(name: "TestSupport", dependencies: ["DurableFiles", .systemPackage], path: "Tests/TestSupport", swiftSettings: swiftSettings),
+]
+targets += component("DurableFiles", ["CLinux", .systemPackage])
+targets += component("RecordBlocks", ["CBlockCodec"])
+targets += component("SegmentQueue", ["RecordBlocks", "DurableFiles", .systemPackage])
+targets += component("PipelineCore", ["RecordBlocks", "CLinux", .logging])
+targets += component("FileTailSource", ["PipelineCore", "RecordBlocks", "DurableFiles", "CLinux", "CPatterns", "CBlockCodec", .systemPackage, .logging])
+targets += component("StandardInputSource", ["PipelineCore", "RecordBlocks", "CLinux", .logging])
+targets += component("SyslogSource", ["PipelineCore", "RecordBlocks", "CLinux", .logging])
+targets += component("FileSink", ["PipelineCore", "RecordBlocks", "DurableFiles", .systemPackage, .logging])
+targets += component("PipelineConfiguration", ["PipelineCore", "CPatterns", .yams, .systemPackage])
+targets += component("PipelineRuntime", ["PipelineCore", "RecordBlocks", "SegmentQueue", "DurableFiles", .systemPackage, .logging])
+
+if !librariesOnly {
+  targets += component("HTTPSink", ["PipelineCore", "RecordBlocks", .asyncHTTPClient, .logging])
+  targets += [
+    .executableTarget(
+      name: "sluice",
+      dependencies: [
+        "RecordBlocks", "SegmentQueue", "DurableFiles", "PipelineCore", "FileTailSource", "StandardInputSource", "SyslogSource", "FileSink",
+        "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "CPatterns", .argumentParser, .logging, .systemPackage,
+      ], swiftSettings: swiftSettings)
+  ]
+}
+
+let package = Package(
+  name: "sluice",
+  products: [
+    .library(name: "RecordBlocks", targets: ["RecordBlocks"]),
+    .library(name: "SegmentQueue", targets: ["SegmentQueue"]),
+  ] + (librariesOnly ? [] : [.executable(name: "sluice", targets: ["sluice"])]),
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ] + (librariesOnly
+    ? []
+    : [
+      .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+      .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    ]),
+  targets: targets,
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,40 @@
+// Linux calls that `import Glibc` doesn't show: a thin C skin each, no policy.
+#ifndef C_LINUX_H
+#define C_LINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// The last `byte` in `data`, or NULL (`man 3 memrchr`).
+const void *linux_memrchr(const void *data, int byte, size_t length);
+/// How many bytes equal `byte`.
+size_t linux_count_byte(const void *data, size_t length, uint8_t byte);
+/// Renames only if `to` doesn't exist (`man 2 renameat2`, RENAME_NOREPLACE). 0, or -1 with errno.
+int linux_rename_exclusive(int from_directory, const char *from, int to_directory, const char *to);
+/// 1 when the path lies on a network file system (NFS, SMB, CIFS, 9p, Ceph, …), 0 when not, -1 with errno.
+int linux_is_network_file_system(int fd);
+/// 1 when the kernel says that the clock is synchronised (`man 2 adjtimex`).
+int linux_clock_is_synchronised(void);
+
+/// A new eventfd, non-blocking and close-on-exec, or -1 with errno.
+int linux_eventfd(void);
+
+/// One received datagram: where it stands in the caller's buffer, its sender, and the kernel's drop count told with it (`man 7 socket`, SO_RXQ_OVFL).
+typedef struct {
+    uint32_t length;
+    uint32_t truncated;
+    uint32_t has_drops;
+    uint32_t drops;
+    uint16_t family;       // AF_INET or AF_INET6
+    uint16_t port;         // host order
+    uint8_t address[16];
+} linux_datagram;
+/// Receives up to `count` (at most 64) datagrams into slots of `slot_length` bytes from `buffer` on (`man 2 recvmmsg`, MSG_DONTWAIT).
+/// Returns how many, or -1 with errno.
+int linux_receive_datagrams(int fd, void *buffer, size_t slot_length, linux_datagram *datagrams, int count);
+/// The kernel's count of datagrams dropped at this socket so far (`SO_MEMINFO`), or -1 with errno.
+int64_t linux_socket_drops(int fd);
+/// Asks for a receive buffer, first past the system's limit (SO_RCVBUFFORCE), then within it. Returns the bytes that the kernel granted (its own count, twice the request), or -1.
+int64_t linux_set_receive_buffer(int fd, int bytes);
+
+#endif

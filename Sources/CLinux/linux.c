@@ -1,0 +1,126 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
+
+const void *linux_memrchr(const void *data, int byte, size_t length) { return memrchr(data, byte, length); }
+
+#if defined(__x86_64__)
+__attribute__((target_clones("avx2", "default")))
+#endif
+size_t linux_count_byte(const void *data, size_t length, uint8_t byte) {
+    const uint8_t *bytes = data;
+    size_t total = 0;
+    while (length) {
+        // A byte-wide sum holds 255 rounds before it could wrap; the compiler turns the inner loop into vector code.
+        size_t part = length < 255 * 32 ? length : 255 * 32;
+        uint8_t lanes[32] = {0};
+        size_t whole = part / 32 * 32;
+        for (size_t i = 0; i < whole; i += 32)
+            for (size_t lane = 0; lane < 32; lane++) lanes[lane] += bytes[i + lane] == byte;
+        for (size_t lane = 0; lane < 32; lane++) total += lanes[lane];
+        for (size_t i = whole; i < part; i++) total += bytes[i] == byte;
+        bytes += part;
+        length -= part;
+    }
+    return total;
+}
+
+int linux_rename_exclusive(int from_directory, const char *from, int to_directory, const char *to) {
+    return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, RENAME_NOREPLACE);
+}
+
+int linux_is_network_file_system(int fd) {
+    struct statfs status;
+    if (fstatfs(fd, &status) != 0) return -1;
+    switch ((uint32_t)status.f_type) {
+        case 0x6969: case 0x517B: case 0xFF534D42: case 0xFE534D42: case 0x01021997: case 0x00C36400: case 0x5346414F: case 0x73757245: case 0x564C: case 0x0BD00BD0:
+            return 1;  // NFS, SMB, CIFS, SMB2, 9p, Ceph, AFS, Coda, NCP, Lustre
+        default:
+            return 0;
+    }
+}
+
+int linux_clock_is_synchronised(void) {
+    struct timex state;
+    memset(&state, 0, sizeof state);
+    int result = adjtimex(&state);
+    return result != -1 && result != TIME_ERROR && !(state.status & STA_UNSYNC);
+}
+
+int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int linux_receive_datagrams(int fd, void *buffer, size_t slot_length, linux_datagram *datagrams, int count) {
+    enum { MOST = 64 };
+    struct mmsghdr messages[MOST];
+    struct iovec pieces[MOST];
+    struct sockaddr_storage senders[MOST];
+    union { char bytes[CMSG_SPACE(sizeof(uint32_t))]; struct cmsghdr aligned; } controls[MOST];
+    if (count > MOST) count = MOST;
+    for (int i = 0; i < count; i++) {
+        pieces[i] = (struct iovec){(char *)buffer + (size_t)i * slot_length, slot_length};
+        messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &senders[i], .msg_namelen = sizeof senders[i], .msg_iov = &pieces[i], .msg_iovlen = 1,
+                                                   .msg_control = controls[i].bytes, .msg_controllen = sizeof controls[i].bytes}};
+    }
+    int received = recvmmsg(fd, messages, (unsigned)count, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < received; i++) {
+        linux_datagram *datagram = &datagrams[i];
+        memset(datagram, 0, sizeof *datagram);
+        datagram->length = messages[i].msg_len;
+        datagram->truncated = (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+        datagram->family = senders[i].ss_family;
+        if (senders[i].ss_family == AF_INET) {
+            struct sockaddr_in *sender = (struct sockaddr_in *)&senders[i];
+            datagram->port = ntohs(sender->sin_port);
+            memcpy(datagram->address, &sender->sin_addr, 4);
+        } else if (senders[i].ss_family == AF_INET6) {
+            struct sockaddr_in6 *sender = (struct sockaddr_in6 *)&senders[i];
+            datagram->port = ntohs(sender->sin6_port);
+            memcpy(datagram->address, &sender->sin6_addr, 16);
+        }
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&messages[i].msg_hdr); c; c = CMSG_NXTHDR(&messages[i].msg_hdr, c)) {
+            if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+                datagram->has_drops = 1;
+                memcpy(&datagram->drops, CMSG_DATA(c), sizeof datagram->drops);
+            }
+        }
+    }
+    return received;
+}
+
+int64_t linux_socket_drops(int fd) {
+    uint32_t info[16];
+    socklen_t length = sizeof info;
+    enum { DROPS = 8 };  // SK_MEMINFO_DROPS, <linux/sock_diag.h>
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &length) != 0) return -1;
+    if (length < (DROPS + 1) * sizeof info[0]) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    return info[DROPS];
+}
+
+int64_t linux_set_receive_buffer(int fd, int bytes) {
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    int granted = 0;
+    socklen_t length = sizeof granted;
+    if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &length) != 0) return -1;
+    return granted;
+}

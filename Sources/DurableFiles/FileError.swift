@@ -1,0 +1,35 @@
+public import SystemPackage
+
+/// A failed file operation: what was tried, where, and the kernel's reason.
+public struct FileError: Error, Sendable, CustomStringConvertible {
+  /// The operation, as a user would say it: `open`, `write`, `sync`, …
+  public let operation: String
+  /// The file or directory that it was tried on.
+  public let path: FilePath
+  /// The kernel's reason.
+  public let code: Errno
+
+  /// An error of `operation` on `path`.
+  public init(_ operation: String, _ path: FilePath, _ code: Errno) {
+    self.operation = operation
+    self.path = path
+    self.code = code
+  }
+
+  /// Whether room on the disk is what is missing (`ENOSPC`, `EDQUOT`): waiting or deleting can help.
+  public var isOutOfSpace: Bool { code == .noSpace || code == .diskQuotaExceeded }
+
+  /// One sentence with operation, path and reason, and a remedy where there is one.
+  public var description: String {
+    let remedy: String
+    switch code {
+    case .permissionDenied, .notPermitted: remedy = "; check the owner and mode of the file and of each directory above it"
+    case .noSpace, .diskQuotaExceeded: remedy = "; free disk space"
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem: remedy = "; raise the limit of open files (ulimit -n)"
+    case .tooManySymbolicLinkLevels: remedy = "; a symbolic link stands there, and Sluice follows none"
+    case .readOnlyFileSystem: remedy = "; the file system is mounted read-only"
+    default: remedy = ""
+    }
+    return "cannot \(operation) \(path): \(code)\(remedy)"
+  }
+}
