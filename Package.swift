@@ -39,7 +39,7 @@ var targets: [Target] = [
 ]
 targets += component("DurableFiles", ["CLinux", .systemPackage])
 targets += component("RecordBlocks", ["CBlockCodec"])
-targets += component("SegmentQueue", ["RecordBlocks", "DurableFiles", .systemPackage])
+targets += component("SegmentQueue", ["RecordBlocks", "DurableFiles", "CLinux", .systemPackage])
 targets += component("PipelineCore", ["RecordBlocks", "CLinux", .logging])
 targets += component("FileTailSource", ["PipelineCore", "RecordBlocks", "DurableFiles", "CLinux", "CPatterns", "CBlockCodec", .systemPackage, .logging])
 targets += component("StandardInputSource", ["PipelineCore", "RecordBlocks", "CLinux", .logging])

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -64,6 +65,8 @@ int linux_clock_is_synchronised(void) {
     int result = adjtimex(&state);
     return result != -1 && result != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
+
+void linux_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 

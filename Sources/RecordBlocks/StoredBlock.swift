@@ -16,7 +16,7 @@ public struct StoredBlock: Sendable {
     /// Bytes that the finished member will have with a header of `entryBytes` bytes of entries.
     public func memberByteCount(entryBytes: Int) -> Int { BlockHeader.minimumByteCount + entryBytes + deflated.data.count + 10 }
     /// The lines, kept for readers that have caught up.
-    let lines: SharedBytes
+    let lines: SharedBytes?
   }
 
   /// Compresses `lines` and leaves room for a header with `entryBytes` bytes of entries.

@@ -1,1 +1,434 @@
-// placeholder
+public import DurableFiles
+internal import Glibc
+public import RecordBlocks
+internal import Synchronization
+public import SystemPackage
+
+/// A durable compressed queue of records in one directory: several sources write, several consumers read, each at its own pace.
+///
+/// What it promises: what was acknowledged is on stable storage; nothing is visible to a consumer before that; a consumer's commit is on stable storage when it returns;
+/// a slow consumer slows nobody while there is room; every loss is told. <doc:Durability> has the order of writes, syncs and renames that this rests on.
+///
+/// Its threads: one writes blocks in order, one syncs, one seals segments and applies retention; compression runs on threads that all queues share. Methods that block
+/// (they say so) belong on a thread of the caller's; the `async` ones never block.
+public final class SegmentQueue: Sendable {
+  /// The queue's name, for messages and keys.
+  public let name: String
+  /// The queue's identity, told at its creation.
+  public let id: QueueID
+  /// Its directory.
+  public let path: FilePath
+  /// How it was asked to behave.
+  public let options: QueueOptions
+  /// The queue's `consumers` directory; a file sink keeps its manifest there.
+  public let consumersDirectory: any Directory
+  /// How often the queue has been opened, this time included.
+  public let epoch: UInt32
+
+  let clock: any QueueClock
+  let notify: @Sendable (QueueNotice) -> Void
+  let store: SegmentStore
+  let quarantine: Quarantine
+  let monitor: Monitor<WriteState>
+  let consumers = Mutex<[String: QueueConsumer]>([:])
+  /// One at a time seals, repacks, deletes.
+  let maintenance = Monitor(())
+  let rootDirectory: any Directory
+  private let lockFile: any File
+  private let openedAge: UInt64
+  private let openedAt: UInt64
+
+  let laneChanged = Condition()
+  let syncWanted = Condition()
+  let syncDone = Condition()
+  let maintenanceWanted = Condition()
+
+  /// Lines admitted and not yet written. Two compressors with a block each, one being written and one being filled need about a megabyte; four keep them busy over hiccups.
+  static let inFlightLimit = 4 << 20
+  /// Compressed blocks written and not yet synced: they stay in memory until then.
+  static let unsyncedLimit = 16 << 20
+  /// Newest blocks kept in memory for consumers that have caught up.
+  static let recentLimit = 8 << 20
+  /// A block is closed at this many bytes of lines: larger ones compress no better, smaller ones worse (see <doc:BlockFormat>).
+  static let blockByteCount = 256 << 10
+  /// A block is closed when its checkpoints reach this many bytes: they must fit its header.
+  static let entryByteLimit = 48 << 10
+
+  /// The queue's open time, all its life, in nanoseconds: what age is told by.
+  var openAge: UInt64 { openedAge + (clock.monotonic() &- openedAt) }
+
+  /// Opens a queue, after recovery, and holds it until ``close()`` or the process's end. Blocking.
+  ///
+  /// - Parameter create: makes the directory and the queue when there is none.
+  /// - Throws: ``QueueError``: `held` names the process that has it, `notAQueue`, `newerFormat`, `damaged`, `networkFileSystem`, `io`.
+  public static func open(
+    _ path: FilePath, name: String, options: QueueOptions = QueueOptions(), create: Bool = true, fileSystem: any FileSystem = LocalFileSystem(),
+    clock: any QueueClock = SystemQueueClock(), notify: @escaping @Sendable (QueueNotice) -> Void = { _ in }
+  ) throws(QueueError) -> SegmentQueue {
+    let opened = try QueueDirectory.open(path, options: options, create: create, fileSystem: fileSystem, clock: clock, notify: notify)
+    return try SegmentQueue(opened, name: name, options: options, clock: clock, notify: notify)
+  }
+
+  private init(
+    _ opened: QueueDirectory, name: String, options: QueueOptions, clock: any QueueClock, notify: @escaping @Sendable (QueueNotice) -> Void
+  ) throws(QueueError) {
+    self.name = name
+    self.options = options
+    self.clock = clock
+    self.notify = notify
+    id = opened.identity.id
+    path = opened.root.path
+    consumersDirectory = opened.consumers
+    rootDirectory = opened.root
+    lockFile = opened.lock
+    store = opened.recovered.store
+    quarantine = opened.quarantine
+    let writer = opened.recovered.writer
+    epoch = writer.epoch
+    openedAge = writer.openAge
+    openedAt = clock.monotonic()
+    monitor = Monitor(
+      WriteState(
+        endOffset: writer.end, durableEnd: writer.end, durableTally: writer.tally, table: opened.recovered.table))
+    try tellDurableEnd(writer.end)
+    for (name, file) in opened.cursors {
+      consumers.withLock { $0[name] = QueueConsumer(name, self, file) }
+    }
+    startThread("queue-write") { [self] in WriterThread(self, writer).run() }
+    startThread("queue-sync") { [self] in runSyncer() }
+    startThread("queue-maintain") { [self] in runMaintenance() }
+  }
+
+  // MARK: Facts
+
+  /// The oldest record kept.
+  public var startOffset: Offset { store.startOffset }
+  /// The next offset to be given, records in memory not counted.
+  public var endOffset: Offset { monitor.withLock { $0.endOffset } }
+  /// Everything before it is on the disk and visible.
+  public var durableEnd: Offset { monitor.withLock { $0.durableEnd } }
+
+  // MARK: Writing
+
+  /// A source's writer. The same name finds the same checkpoints again.
+  public func writer(source name: String, whenFull: WhenFull = .wait) throws(QueueError) -> SourceWriter {
+    guard !name.isEmpty, name.utf8.count <= 255 else { throw QueueError(.invalidName, "a source's name has 1 to 255 bytes, '\(name)' doesn't") }
+    let id: UInt32 = monitor.withLock { state in
+      if let known = state.table.sources[name] {
+        state.whenFull[known] = whenFull
+        return known
+      }
+      // Numbers not yet durable are in the lane or written.
+      let undurable = (state.lane.map(\.facts.entries) + state.unsynced.map(\.block.header.entries)).joined()
+      for case .source(let id, let other) in undurable where other == name { return id }
+      var id = state.table.unusedSource
+      for case .source(let other, _) in undurable { id = max(id, other + 1) }
+      let now = clock.wall()
+      state.lane.append(
+        PendingBlock(
+          .mark, BlockFacts(source: id, recordCount: 0, firstTime: now, lastTime: now, flags: [], entries: [.source(id: id, name: name)]), whenFull: .wait))
+      state.whenFull[id] = whenFull
+      return id
+    }
+    laneChanged.signal()
+    return SourceWriter(self, name: name, id: id, whenFull: whenFull)
+  }
+
+  /// Waits until `count` more bytes may be in flight. A writer that can't wait is let through a full queue: its batch is dropped and counted in ``enqueue(_:_:from:)``.
+  func admit(_ count: Int, whenFull: WhenFull) async throws {
+    while true {
+      try Task.checkCancellation()
+      let waiter: UInt64? = try monitor.withLock { state throws(QueueError) in
+        if state.isClosing { throw QueueError(.closed, "the queue \(path) is closed") }
+        let fits = state.inFlightBytes == 0 || state.inFlightBytes + count <= Self.inFlightLimit
+        if fits || (state.isFull && whenFull == .dropNewest && options.overflow == .wait) { return nil }
+        state.nextWaiter += 1
+        return state.nextWaiter
+      }
+      guard let waiter else { return }
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { continuation in
+          let resumeNow = monitor.withLock { state in
+            // Room may have come, or the task may have been cancelled, between the look and here.
+            if Task.isCancelled || state.isClosing || state.inFlightBytes == 0 || state.inFlightBytes + count <= Self.inFlightLimit { return true }
+            state.admission[waiter] = continuation
+            return false
+          }
+          if resumeNow { continuation.resume() }
+        }
+      } onCancel: {
+        monitor.withLock { $0.admission.removeValue(forKey: waiter) }?.resume()
+      }
+    }
+  }
+
+  /// Puts an admitted batch into its source's open block, or into the lane as a block of its own.
+  func enqueue(_ batch: consuming RecordBatch, _ changes: [CheckpointChange], from writer: SourceWriter) -> AppendTicket {
+    let now = clock.monotonic()
+    let wall = clock.wall()
+    let source = writer.id
+    let byteCount = batch.byteCount
+    let changeBytes = changes.reduce(0) { $0 + Self.entryByteCount($1) }
+    let linger = options.linger.nanosecondsClamped
+    var closed: [PendingBlock] = []
+    var taken: RecordBatch? = consume batch
+    let pending: PendingBlock? = monitor.withLock { state in
+      if state.isFull && writer.whenFull == .dropNewest && options.overflow == .wait && state.inFlightBytes + byteCount > Self.inFlightLimit {
+        guard let batch = taken.take() else { return nil }
+        Self.addGap(
+          Gap(reason: .dropNewest, records: UInt64(batch.recordCount), bytes: UInt64(byteCount), firstTime: wall, lastTime: wall), source: source,
+          to: &state, now: now)
+        return nil
+      }
+      guard let batch = taken.take() else { return nil }
+      state.inFlightBytes += byteCount
+      // An unended record ends its block, a continuation begins one; otherwise small batches share a block.
+      if let open = state.open[source],
+        open.batch.lastIsUnended || (batch.firstContinues && !open.batch.isEmpty) || open.batch.byteCount + byteCount > Self.blockByteCount
+          || open.entryBytes + changeBytes > Self.entryByteLimit
+      {
+        if let block = state.close(source, now: now) { closed.append(block) }
+      }
+      let quiet = now &- (state.lastClosed[source] ?? 0) >= linger
+      if state.open[source] == nil && byteCount >= Self.blockByteCount / 2 {
+        // Large enough by itself: taken as it is, not copied.
+        let block = OpenBlock(batch, firstTime: wall, deadline: now)
+        for change in changes { WriteState.merge(change, into: &block.changes) }
+        state.open[source] = block
+        let pending = state.close(source, now: now)!
+        closed.append(pending)
+        return pending
+      }
+      let block = state.open[source] ?? OpenBlock(RecordBatch(minimumCapacity: 4096), firstTime: wall, deadline: now + linger)
+      block.batch.append(contentsOf: batch)
+      block.lastTime = wall
+      block.entryBytes += changeBytes
+      for change in changes { WriteState.merge(change, into: &block.changes) }
+      let isDue = quiet || block.batch.byteCount >= Self.blockByteCount || block.entryBytes >= Self.entryByteLimit
+      state.open[source] = block
+      guard isDue else { return nil }
+      let pending = state.close(source, now: now)!
+      closed.append(pending)
+      return pending
+    }
+    for block in closed { compress(block) }
+    laneChanged.signal()
+    return AppendTicket(pending: pending, queue: self)
+  }
+
+  private static func entryByteCount(_ change: CheckpointChange) -> Int {
+    switch change {
+    case .set(_, let identity, let value): 17 + (identity?.count ?? 0) + value.count
+    case .forget: 13
+    }
+  }
+
+  /// Hands a closed block to the compressors; what is small is left to the writing thread.
+  func compress(_ block: PendingBlock) {
+    guard case .lines(let lines) = block.content, block.byteCount > PendingBlock.inlineLimit else { return }
+    CompressionPool.shared.run { [self] in
+      let prepared = StoredBlock.prepare(lines, entryBytes: block.entryBytes, codec: .shared)
+      monitor.withLock { _ in block.prepared = prepared }
+      laneChanged.signal()
+    }
+  }
+
+  func addGap(_ gap: Gap, source: UInt32) {
+    let now = clock.monotonic()
+    monitor.withLock { Self.addGap(gap, source: source, to: &$0, now: now) }
+    laneChanged.signal()
+  }
+
+  static func addGap(_ gap: Gap, source: UInt32, to state: inout WriteState, now: UInt64) {
+    let key = WriteState.GapKey(source: source, reason: gap.reason)
+    var sum = state.pendingGaps[key] ?? Gap(reason: gap.reason, records: 0, bytes: 0, firstTime: gap.firstTime, lastTime: gap.lastTime)
+    sum.records += gap.records
+    sum.bytes += gap.bytes
+    sum.lastTime = max(sum.lastTime, gap.lastTime)
+    sum.firstTime = min(sum.firstTime, gap.firstTime)
+    state.pendingGaps[key] = sum
+    if state.gapsDue == nil { state.gapsDue = now + 1_000_000_000 }
+    var known = state.lossesSinceOpening[gap.reason] ?? (0, 0)
+    known.records += gap.records
+    known.bytes += gap.bytes
+    state.lossesSinceOpening[gap.reason] = known
+  }
+
+  // MARK: Waiting
+
+  func waitUntilDurable(_ pending: PendingBlock) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      let outcome: PendingBlock.Outcome? = monitor.withLock { _ in
+        if pending.outcome == nil { pending.waiters.append(continuation) }
+        return pending.outcome
+      }
+      switch outcome {
+      case nil: break
+      case .durable: continuation.resume()
+      case .dropped: continuation.resume(throwing: QueueError(.full, "the queue \(path) is full and dropped the records"))
+      case .failed(let error): continuation.resume(throwing: error)
+      }
+    }
+  }
+
+  /// Returns when every record that was written before is on the disk. Closes open blocks and brings a sync forward.
+  public func synchronize() async throws {
+    let now = clock.monotonic()
+    var closed: [PendingBlock] = []
+    let waiting: [PendingBlock] = monitor.withLock { state in
+      for source in Array(state.open.keys) { if let block = state.close(source, now: now) { closed.append(block) } }
+      if !state.pendingGaps.isEmpty { state.gapsDue = now }
+      state.syncIsUrgent = true
+      return state.unsynced.compactMap(\.pending) + (state.writing.map { [$0] } ?? []) + state.lane
+    }
+    for block in closed { compress(block) }
+    laneChanged.signal()
+    syncWanted.signal()
+    for block in waiting {
+      do { try await waitUntilDurable(block) } catch let error as QueueError where error.code == .full {}
+    }
+  }
+
+  /// Suspends until a record after `offset` is durable, the deadline has come, the queue closes or the task is cancelled; returns the durable end.
+  public func waitForRecords(beyond offset: Offset, until deadline: ContinuousClock.Instant? = nil) async -> Offset {
+    let waiter: UInt64? = monitor.withLock { state in
+      if state.durableEnd > offset || state.isClosing { return nil }
+      state.nextWaiter += 1
+      return state.nextWaiter
+    }
+    guard let waiter else { return durableEnd }
+    let timer = deadline.map { deadline in
+      Task {
+        try await Task.sleep(until: deadline, clock: .continuous)
+        self.endWait(waiter)
+      }
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let resumeNow = monitor.withLock { state in
+          if state.durableEnd > offset || state.isClosing || Task.isCancelled { return true }
+          if let deadline, deadline <= .now { return true }
+          state.recordWaiters[waiter] = WriteState.RecordWaiter(offset: offset, continuation: continuation)
+          return false
+        }
+        if resumeNow { continuation.resume() }
+      }
+    } onCancel: {
+      endWait(waiter)
+    }
+    timer?.cancel()
+    return durableEnd
+  }
+
+  private func endWait(_ waiter: UInt64) {
+    monitor.withLock { $0.recordWaiters.removeValue(forKey: waiter) }?.continuation.resume()
+  }
+
+  // MARK: Ending
+
+  /// Starts a new segment when the active one holds an offset, and returns when every older one is sealed.
+  public func seal() async throws {
+    try await synchronize()
+    let active = store.all.last
+    let wanted = monitor.withLock { state in
+      guard active.map({ state.durableEnd > $0.base }) ?? false, !state.isClosing else { return false }
+      state.rollRequested = true
+      return true
+    }
+    if wanted { laneChanged.signal() }
+    while true {
+      let isSettled = monitor.withLock { !$0.rollRequested || $0.writerHasEnded } && store.all.dropLast().allSatisfy(\.isSealed)
+      if isSettled { return }
+      await withCheckedContinuation { continuation in
+        monitor.withLock { state in
+          state.settledWaiters.append(continuation)
+          state.maintenanceWanted = true
+        }
+        laneChanged.signal()
+        maintenanceWanted.signal()
+      }
+      if monitor.withLock({ $0.maintenanceHasEnded }) { throw QueueError(.closed, "the queue \(path) is closed") }
+    }
+  }
+
+  /// Ends the queue: what was written is made durable and sealed, threads end, the lock is let go. What a full disk or queue kept from being written is given up
+  /// (it was never acknowledged). Calling it is a courtesy: a process that dies without it loses nothing that was acknowledged.
+  public func close() async {
+    try? await withoutWaitingForRoom { try await self.synchronize() }
+    let resumptions = monitor.withLock { state in
+      var resumptions = Resumptions()
+      state.isClosing = true
+      resumptions.plain += state.takeAdmissionWaiters()
+      resumptions.plain += state.recordWaiters.values.map(\.continuation)
+      state.recordWaiters.removeAll()
+      return resumptions
+    }
+    resumptions.resume()
+    laneChanged.signal()
+    syncWanted.signal()
+    while !monitor.withLock({ $0.maintenanceHasEnded }) {
+      await withCheckedContinuation { continuation in
+        let hasEnded = monitor.withLock { state in
+          if !state.maintenanceHasEnded { state.settledWaiters.append(continuation) }
+          return state.maintenanceHasEnded
+        }
+        if hasEnded { continuation.resume() }
+        maintenanceWanted.signal()
+      }
+    }
+  }
+
+  /// Lets `body` end early when the queue has no room, for then it could wait for ever.
+  private func withoutWaitingForRoom(_ body: @escaping @Sendable () async throws -> Void) async throws {
+    if monitor.withLock({ $0.isFull || $0.isClosing }) { return }
+    try await body()
+  }
+
+  // MARK: The syncing thread
+
+  private func runSyncer() {
+    let interval: UInt64
+    if case .interval(let duration) = options.sync { interval = duration.nanosecondsClamped } else { interval = 0 }
+    while true {
+      let point: WriteState.SyncPoint? = monitor.wait(for: syncWanted) { state, deadline -> WriteState.SyncPoint?? in
+        if state.writerHasEnded && (state.unsynced.isEmpty || state.syncFailure != nil) { return .some(nil) }
+        guard !state.unsynced.isEmpty, state.syncFailure == nil, let point = state.syncPoint else { return nil }
+        let due = state.lastSync + interval
+        let isDue =
+          state.syncIsUrgent || state.isClosing || state.writerHasEnded || state.unsyncedBytes > Self.unsyncedLimit / 2 || clock.monotonic() >= due
+        guard isDue else {
+          deadline = due
+          return nil
+        }
+        state.isSyncing = true
+        return .some(point)
+      }
+      guard let point else { break }
+      var failure: FileError?
+      do throws(FileError) { try point.file.sync() } catch { failure = error }
+      let (resumptions, end) = monitor.withLock { state in
+        state.isSyncing = false
+        state.lastSync = clock.monotonic()
+        guard failure == nil else {
+          state.syncFailure = failure
+          return (Resumptions(), Offset?.none)
+        }
+        let resumptions = state.publish(upTo: point, recentLimit: Self.recentLimit)
+        if state.unsynced.isEmpty { state.syncIsUrgent = false }
+        return (resumptions, state.durableEnd)
+      }
+      if let end { try? tellDurableEnd(end) }
+      resumptions.resume()
+      syncDone.signal()
+      // A failed sync, room for more unsynced blocks, a roll that waits: the writing thread looks.
+      laneChanged.signal()
+    }
+    monitor.withLock { $0.syncerHasEnded = true }
+    maintenanceWanted.signal()
+  }
+
+  /// Lets other processes read up to `end`; not synced, for it is only true while this process lives.
+  func tellDurableEnd(_ end: Offset) throws(QueueError) {
+    try asQueueError { () throws(FileError) in try lockFile.write(LockFile.encode(durableEnd: end, queueID: id), at: 0) }
+  }
+}

@@ -16,6 +16,8 @@ int linux_is_network_file_system(int fd);
 /// 1 when the kernel says that the clock is synchronised (`man 2 adjtimex`).
 int linux_clock_is_synchronised(void);
 
+/// Names the calling thread, at most 15 bytes, for `top -H` and debuggers.
+void linux_name_thread(const char *name);
 /// A new eventfd, non-blocking and close-on-exec, or -1 with errno.
 int linux_eventfd(void);
 

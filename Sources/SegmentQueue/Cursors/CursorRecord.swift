@@ -1,0 +1,128 @@
+internal import RecordBlocks
+
+/// What a consumer's file says: one of its two slots, decoded.
+///
+///     bytes      field
+///     0   4      "SLCR"
+///     4   2      bytes of this record, checksum included
+///     6   1      version, 1
+///     7   1      kind of consumer
+///     8   8      generation: the higher of two readable slots is the newer
+///     16  16     queue id
+///     32  8      cursor: the next offset to read
+///     40  8      end of the batch in flight, or all ones
+///     48  8      how often the consumer was set to another place
+///     56  1      hold: 0 all, 1 bytes, 2 percent, 3 nanoseconds
+///     57  8      the hold's amount
+///     65  8+8    records and bytes lost to this consumer, all told
+///     81  8+8+8  the queue's records, bytes and losses from its creation to the cursor
+///     105 8+1    end and reason of a loss that begins at the cursor and is not yet told; all ones and 0 without one
+///     114 8      the queue's open age at the consumer's last call
+///     122 2+n    the sink's own state: its length plus 1, or 0 without one
+///     …   4      CRC-32 of everything before
+struct CursorRecord: Hashable {
+  /// Records that are gone from the queue and that the consumer has still to hear of.
+  struct Loss: Hashable {
+    var end: Offset
+    var reason: Gap.Reason
+  }
+
+  static let slotByteCount = 16 << 10
+  private static let magic: UInt32 = 0x5243_4C53
+  static let version: UInt8 = 1
+
+  var kind: ConsumerKind
+  var generation: UInt64 = 0
+  var queueID: QueueID
+  var cursor: Offset
+  var inFlightEnd: Offset?
+  var seekCount: UInt64 = 0
+  var hold: Hold = .all
+  var lostRecords: UInt64 = 0
+  var lostBytes: UInt64 = 0
+  /// Kept with the cursor, so that what is lost behind it can be told exactly when the records are gone.
+  var tally = Tally()
+  var loss: Loss?
+  var lastCallAge: UInt64 = 0
+  var state: [UInt8]?
+
+  /// The first offset that the consumer may still want: what it lost needs no keeping.
+  var needed: Offset { max(cursor, loss?.end ?? cursor) }
+
+  func encode() -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.appendInteger(Self.magic)
+    bytes.appendInteger(UInt16(0))
+    bytes.append(Self.version)
+    bytes.append(kind.rawValue)
+    bytes.appendInteger(generation)
+    bytes.appendInteger(queueID.high)
+    bytes.appendInteger(queueID.low)
+    bytes.appendInteger(cursor.rawValue)
+    bytes.appendInteger(inFlightEnd?.rawValue ?? .max)
+    bytes.appendInteger(seekCount)
+    let (holdKind, amount): (UInt8, UInt64) =
+      switch hold {
+      case .all: (0, 0)
+      case .bytes(let count): (1, count)
+      case .share(let percent): (2, UInt64(percent))
+      case .age(let age): (3, age.nanosecondsClamped)
+      }
+    bytes.append(holdKind)
+    bytes.appendInteger(amount)
+    bytes.appendInteger(lostRecords)
+    bytes.appendInteger(lostBytes)
+    bytes.appendInteger(tally.records)
+    bytes.appendInteger(tally.bytes)
+    bytes.appendInteger(tally.lost)
+    bytes.appendInteger(loss?.end.rawValue ?? .max)
+    bytes.append(loss?.reason.rawValue ?? 0)
+    bytes.appendInteger(lastCallAge)
+    bytes.appendInteger(UInt16(state.map { $0.count + 1 } ?? 0))
+    bytes.append(contentsOf: state ?? [])
+    let total = bytes.count + 4
+    precondition(total <= Self.slotByteCount, "a consumer's record exceeds its slot")
+    bytes[4] = UInt8(truncatingIfNeeded: total)
+    bytes[5] = UInt8(truncatingIfNeeded: total >> 8)
+    bytes.appendInteger(bytes.withUnsafeBytes { BlockCodec.checksum($0) })
+    return bytes
+  }
+
+  static func decode(_ slot: UnsafeRawBufferPointer) -> CursorRecord? {
+    var reader = ByteReader(slot)
+    guard reader.integer(UInt32.self) == magic, let length = reader.integer(UInt16.self), Int(length) <= slot.count, length >= 128 else { return nil }
+    let stored = UInt32(littleEndian: slot.loadUnaligned(fromByteOffset: Int(length) - 4, as: UInt32.self))
+    guard BlockCodec.checksum(UnsafeRawBufferPointer(rebasing: slot[0..<Int(length) - 4])) == stored, reader.integer(UInt8.self) == version,
+      let kind = reader.integer(UInt8.self).flatMap(ConsumerKind.init), let generation = reader.integer(UInt64.self),
+      let high = reader.integer(UInt64.self), let low = reader.integer(UInt64.self), let cursor = reader.integer(UInt64.self),
+      let inFlight = reader.integer(UInt64.self), let seeks = reader.integer(UInt64.self), let holdKind = reader.integer(UInt8.self),
+      let amount = reader.integer(UInt64.self), let lostRecords = reader.integer(UInt64.self), let lostBytes = reader.integer(UInt64.self),
+      let records = reader.integer(UInt64.self), let lineBytes = reader.integer(UInt64.self), let lost = reader.integer(UInt64.self),
+      let lossEnd = reader.integer(UInt64.self),
+      let lossReason = reader.integer(UInt8.self), let lastCallAge = reader.integer(UInt64.self), let stateLength = reader.integer(UInt16.self)
+    else { return nil }
+    var record = CursorRecord(kind: kind, generation: generation, queueID: QueueID(high: high, low: low), cursor: Offset(cursor))
+    record.inFlightEnd = inFlight == .max ? nil : Offset(inFlight)
+    record.seekCount = seeks
+    switch holdKind {
+    case 1: record.hold = .bytes(amount)
+    case 2: record.hold = .share(percent: Int(min(amount, 100)))
+    case 3: record.hold = .age(.nanoseconds(Int64(min(amount, UInt64(Int64.max)))))
+    default: record.hold = .all
+    }
+    record.lostRecords = lostRecords
+    record.lostBytes = lostBytes
+    record.tally.records = records
+    record.tally.bytes = lineBytes
+    record.tally.lost = lost
+    if lossEnd != .max, let reason = Gap.Reason(rawValue: lossReason) {
+      record.loss = Loss(end: Offset(lossEnd), reason: reason)
+    }
+    record.lastCallAge = lastCallAge
+    if stateLength > 0 {
+      guard var state = reader.part(Int(stateLength) - 1) else { return nil }
+      record.state = Array(state.rest())
+    }
+    return record
+  }
+}

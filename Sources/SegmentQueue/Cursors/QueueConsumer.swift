@@ -1,0 +1,258 @@
+internal import DurableFiles
+public import RecordBlocks
+
+/// A named reader of a queue with its saved place. Its cursor is its own: what it does or doesn't do slows no source and no other consumer while there is room.
+///
+/// One reader at a time: a second that reads under the same name would only disturb the first's place. All methods that touch the disk block.
+public final class QueueConsumer: Sendable {
+  private struct State {
+    var file: Result<CursorFile, QueueError>
+    var reader: LogReader?
+    /// Counters at ends of batches that were read and not yet committed.
+    var marks: [Offset: Tally] = [:]
+    var lastCallAge: UInt64
+    /// Opened by someone in this process: a sink of a running pipeline is never silent.
+    var isOpen = false
+  }
+
+  /// The consumer's name.
+  public let name: String
+  private unowned let queue: SegmentQueue
+  private let state: Monitor<State>
+
+  /// Ends of uncommitted batches that are remembered; a consumer that reads further without a commit has its counters looked up.
+  private static let markLimit = 1024
+
+  init(_ name: String, _ queue: SegmentQueue, _ file: Result<CursorFile, QueueError>) {
+    self.name = name
+    self.queue = queue
+    var age: UInt64 = 0
+    if case .success(let file) = file { age = file.current.lastCallAge }
+    state = Monitor(State(file: file, lastCallAge: age))
+  }
+
+  /// Letters, digits, `.`, `_`, `-`, at most 64, first a letter or digit; not ending like the files that stand beside a consumer's.
+  public static func isValid(name: String) -> Bool {
+    let bytes = Array(name.utf8)
+    guard (1...64).contains(bytes.count), !name.hasSuffix(".files"), !name.hasSuffix(".tmp") else { return false }
+    func isWord(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) }
+    return isWord(bytes[0]) && bytes.allSatisfy { isWord($0) || $0 == 0x2E || $0 == 0x5F || $0 == 0x2D }
+  }
+
+  // MARK: Facts
+
+  private var record: CursorRecord? { state.withLock { try? $0.file.get().current } }
+
+  /// What kind of reader it is.
+  public var kind: ConsumerKind { record?.kind ?? .pull }
+  /// The committed place: the next record to read.
+  public var cursor: Offset { record?.cursor ?? .zero }
+  /// Committed with the cursor before a batch was sent where it can't be taken back: after a crash exactly `cursor..<inFlightEnd` is sent again.
+  public var inFlightEnd: Offset? { record?.inFlightEnd }
+  /// How often it was set to another place; part of the key under which batches are sent.
+  public var seekCount: UInt64 { record?.seekCount ?? 0 }
+  /// What the sink committed with the cursor.
+  public var sinkState: [UInt8]? { record?.state }
+  /// Records at the cursor are gone: a gap will be read first.
+  public var dataWasLost: Bool { record?.loss != nil }
+  /// What it pins.
+  public var hold: Hold { record?.hold ?? .all }
+  /// Why its file can't be used, if it can't.
+  public var failure: QueueError? {
+    state.withLock { state in
+      if case .failure(let error) = state.file { return error }
+      return nil
+    }
+  }
+
+  /// What may not be deleted for its sake: everything, when its file is unreadable.
+  var needed: Offset { state.withLock { (try? $0.file.get().needed) ?? .zero } }
+
+  func silence(at age: UInt64) -> UInt64 {
+    state.withLock { state in
+      if state.isOpen, (try? state.file.get().current.kind) == .sink { return 0 }
+      return age &- min(age, state.lastCallAge)
+    }
+  }
+
+  // MARK: Reading
+
+  /// What is durable from `offset` on within the limits: records, or the one gap that stands there; nil when nothing durable is there. Blocking (disk).
+  ///
+  /// Batches snap down to whole blocks where one fits; else a block is cut. One record longer than `maxBytes` comes alone. A batch ends before a gap.
+  public func read(from offset: Offset, limits: BatchLimits) throws(QueueError) -> QueueBatch? {
+    let age = queue.openAge
+    return try state.withLock { state throws(QueueError) in
+      state.lastCallAge = age
+      let record = try state.file.get().current
+      if let loss = record.loss, offset < loss.end { return try gap(offset, loss, record, &state) }
+      let reader = state.reader ?? queue.makeReader()
+      state.reader = reader
+      guard let batch = try reader.read(from: offset, limits: limits) else { return nil }
+      if state.marks.count >= Self.markLimit { state.marks.removeAll() }
+      state.marks[batch.next] = batch.tally
+      return batch
+    }
+  }
+
+  /// The loss that begins at the cursor, from `offset` on, with exact counts: the counters at both ends tell them.
+  private func gap(_ offset: Offset, _ loss: CursorRecord.Loss, _ record: CursorRecord, _ state: inout State) throws(QueueError) -> QueueBatch {
+    let before = state.marks[offset] ?? record.tally
+    let after = try queue.makeReader().tally(at: loss.end)
+    state.marks[loss.end] = after
+    let now = queue.clock.wall()
+    let gap = Gap(
+      reason: loss.reason, records: after.records - min(before.records, after.records), bytes: after.bytes - min(before.bytes, after.bytes), firstTime: now,
+      lastTime: now)
+    return QueueBatch(first: offset, next: loss.end, content: .gap(gap), byteCount: 0, recordCount: 0, tally: after)
+  }
+
+  // MARK: Committing
+
+  /// Saves the consumer's place; on the disk on return (one `fdatasync`). Blocking.
+  ///
+  /// - Parameters:
+  ///   - cursor: the next record to read; not before the committed one.
+  ///   - inFlightEnd: the end of a batch that is about to be sent where it can't be taken back.
+  ///   - sinkState: what the sink needs to go on from exactly here; nil leaves it as it is.
+  public func commit(_ cursor: Offset, inFlightEnd: Offset? = nil, sinkState: [UInt8]? = nil) throws(QueueError) {
+    let durableEnd = queue.durableEnd
+    guard cursor <= durableEnd, inFlightEnd.map({ $0 >= cursor && $0 <= durableEnd }) ?? true else {
+      throw QueueError(.invalidOffset, "consumer '\(name)' can't be committed at \(cursor): the durable end is \(durableEnd)")
+    }
+    let age = queue.openAge
+    try state.withLock { state throws(QueueError) in
+      var file = try state.file.get()
+      let record = file.current
+      guard cursor >= record.cursor else {
+        throw QueueError(.invalidOffset, "consumer '\(name)' is at \(record.cursor) and can't be committed back at \(cursor); seek it there instead")
+      }
+      let tally = try tally(at: cursor, record, &state)
+      state.lastCallAge = age
+      let marks = state.marks
+      try change(&file, &state) { new in
+        if let loss = new.loss, cursor >= loss.end {
+          // The loss was read as a gap: it is told now.
+          let told = marks[loss.end] ?? tally
+          new.lostRecords += told.records - min(new.tally.records, told.records)
+          new.lostBytes += told.bytes - min(new.tally.bytes, told.bytes)
+          new.loss = nil
+        }
+        new.cursor = cursor
+        new.tally = tally
+        new.inFlightEnd = inFlightEnd
+        new.lastCallAge = age
+        if let sinkState { new.state = sinkState }
+      }
+      state.marks = state.marks.filter { $0.key >= cursor }
+    }
+    queue.consumerMoved()
+  }
+
+  /// Sets the consumer to another place, back or forth; its keys change. Blocking; durable on return.
+  public func seek(to place: StartAt) throws(QueueError) {
+    let (start, end) = (queue.startOffset, queue.durableEnd)
+    let target: Offset
+    switch place {
+    case .oldest: target = start
+    case .newest: target = end
+    case .at(let raw):
+      target = Offset(raw)
+      guard target >= start, target <= end else {
+        throw QueueError(.invalidOffset, "offset \(raw) is not in the queue: it has \(start) to \(end)")
+      }
+    }
+    try state.withLock { state throws(QueueError) in
+      var file = try state.file.get()
+      let tally = try queue.makeReader().tally(at: target)
+      try change(&file, &state) { new in
+        new.cursor = target
+        new.tally = tally
+        new.inFlightEnd = nil
+        new.loss = nil
+        new.seekCount += 1
+        new.state = nil
+      }
+      state.marks.removeAll()
+      state.reader = nil
+    }
+    settle(before: target)
+    queue.consumerMoved()
+  }
+
+  /// A declared consumer's settings, as its pipeline file has them now.
+  func open(hold: Hold) throws(QueueError) {
+    let age = queue.openAge
+    try state.withLock { state throws(QueueError) in
+      var file = try state.file.get()
+      state.isOpen = true
+      state.lastCallAge = age
+      if file.current.hold != hold {
+        try change(&file, &state) { $0.hold = hold }
+      }
+    }
+  }
+
+  // MARK: Retention's side
+
+  /// Brings the older slot past `end` when the newer one is: for what both are past may go.
+  func settle(before end: Offset) {
+    state.withLock { state in
+      guard case .success(var file) = state.file, file.needed < end, file.current.needed >= end else { return }
+      try? change(&file, &state) { _ in }
+    }
+  }
+
+  /// Records before `newStart` are about to go and this consumer has not read them: it is written into both its slots first.
+  func lose(upTo newStart: Offset, _ reason: Gap.Reason) throws(FileError) {
+    try state.withLock { state throws(FileError) in
+      guard case .success(var file) = state.file else { return }
+      for _ in 0..<2 where file.needed < newStart {
+        try file.commit { record in
+          guard record.needed < newStart else { return }
+          record.loss = CursorRecord.Loss(end: newStart, reason: reason)
+        }
+        state.file = .success(file)
+      }
+    }
+  }
+
+  func removeFile() throws(FileError) {
+    try state.withLock { state throws(FileError) in
+      guard case .success(let file) = state.file else { return }
+      try file.remove()
+      state.file = .failure(QueueError(.unknownConsumer, "the consumer '\(name)' was deleted"))
+    }
+  }
+
+  private func change(_ file: inout CursorFile, _ state: inout State, _ body: (inout CursorRecord) -> Void) throws(QueueError) {
+    var failure: FileError?
+    do throws(FileError) { try file.commit(body) } catch { failure = error }
+    // Also after an error: the file knows that it is spoilt.
+    state.file = .success(file)
+    if let failure { throw QueueError(failure) }
+  }
+
+  private func tally(at cursor: Offset, _ record: CursorRecord, _ state: inout State) throws(QueueError) -> Tally {
+    if cursor == record.cursor { return record.tally }
+    if let mark = state.marks[cursor] { return mark }
+    return try queue.makeReader().tally(at: cursor)
+  }
+
+  // MARK: Status
+
+  func status(of queue: SegmentQueue, end: Tally) -> ConsumerStatus {
+    let (record, error) = state.withLock { state -> (CursorRecord?, QueueError?) in
+      switch state.file {
+      case .success(let file): return (file.current, nil)
+      case .failure(let error): return (nil, error)
+      }
+    }
+    let tally = record?.tally ?? Tally()
+    return ConsumerStatus(
+      name: name, kind: record?.kind ?? .pull, cursor: record?.cursor ?? .zero, inFlightEnd: record?.inFlightEnd, hold: record?.hold ?? .all,
+      lagRecords: end.records - min(tally.records, end.records), lagBytes: end.bytes - min(tally.bytes, end.bytes),
+      pinnedBytes: queue.storedBytes(from: record?.needed ?? .zero), lostRecords: record?.lostRecords ?? 0, lostBytes: record?.lostBytes ?? 0,
+      silence: .nanoseconds(Int64(clamping: silence(at: queue.openAge))), failure: error?.description)
+  }
+}

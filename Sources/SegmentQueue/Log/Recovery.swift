@@ -1,0 +1,249 @@
+internal import DurableFiles
+internal import RecordBlocks
+internal import SystemPackage
+
+/// Makes an appendable log of whatever a directory holds: after a clean stop, a `kill -9`, a power cut, or damage.
+///
+/// *D* is the highest durable end that anything sound tells: a block's header, a cursor, the `lock` file. What can't be read below D is damage: it stays, as a gap for
+/// readers, its neighbours served, its bytes set aside. At or above D it is a torn tail: cut from the first invalid block on, even when sound blocks follow, for a successor's checkpoint would
+/// otherwise skip the lost block's lines for good.
+///
+/// Before anything is published: the cut, a sync of the segment and of the directory (after a `kill -9`, sound blocks may be in the page cache only), a block of the new epoch, synced.
+/// It reads the active segment and names and sizes of the others. A second crash at any point finds the same, or what this one has finished.
+struct Recovery {
+  let directory: any Directory
+  let quarantine: Quarantine
+  let clock: any QueueClock
+  let notify: (QueueNotice) -> Void
+  /// Ends told by cursors (cursor and in-flight end) and by the lock file.
+  let toldEnds: [Offset]
+  let queueID: QueueID
+
+  struct Result {
+    var store: SegmentStore
+    var writer: LogWriter
+    var table: CheckpointTable
+  }
+
+  /// Everything that one walk over a segment finds out.
+  private struct Walk {
+    var headers: [(header: BlockHeader, position: Int64)] = []
+    var damage: [(bytes: Range<Int64>, first: Offset, resumesAt: Offset?, reason: BlockDamage)] = []
+    var size: Int64 = 0
+    var end: Offset
+    var file: any File
+    var hasCompleteSnapshot: Bool {
+      headers.first { $0.header.kind != .snapshot || $0.header.flags.contains(.snapshotComplete) }?.header.flags.contains(.snapshotComplete) ?? false
+    }
+  }
+
+  func run() throws(QueueError) -> Result {
+    do throws(FileError) {
+      var names = try segmentNames()
+      try resolveDoubles(&names)
+      return try assemble(try dropUnfinished(names))
+    } catch {
+      throw QueueError(error)
+    }
+  }
+
+  /// The identity that the segments tell, for a queue whose `queue.json` is lost.
+  static func identity(toldBy directory: any Directory) throws(FileError) -> QueueID? {
+    for name in try directory.names().compactMap(SegmentName.init).reversed() where name.state != .temporary {
+      let bytes = try directory.open(name.text, .read).read(65_552, at: 0)
+      if let header = try? bytes.withUnsafeBytes({ bytes throws(BlockDamage) in try BlockHeader(decoding: bytes) }) { return header.queueID }
+    }
+    return nil
+  }
+
+  private func segmentNames() throws(FileError) -> [SegmentName] {
+    var names: [SegmentName] = []
+    for text in try directory.names() {
+      guard let name = SegmentName(text) else {
+        notify(QueueNotice(.warning, "a file among the segments is not ours and was left alone", ("file", directory.path.appending(text).string)))
+        continue
+      }
+      if name.state == .temporary { try directory.unlink(text) } else { names.append(name) }
+    }
+    return names.sorted { ($0.base, $0.state.rawValue.utf8.count) < ($1.base, $1.state.rawValue.utf8.count) }
+  }
+
+  /// A seal by repacking was cut short between its rename and its unlink: both names are there, and one of them may go if they end alike.
+  private func resolveDoubles(_ names: inout [SegmentName]) throws(FileError) {
+    var index = 0
+    while index + 1 < names.count {
+      guard names[index].base == names[index + 1].base else {
+        index += 1
+        continue
+      }
+      let limit = index + 2 < names.count ? names[index + 2].base : nil
+      let sealed = min(try walk(names[index], headersOnly: true).end, limit ?? Offset(.max))
+      let active = min(try walk(names[index + 1], headersOnly: true).end, limit ?? Offset(.max))
+      guard sealed == active else {
+        throw FileError(
+          "open the queue: \(names[index].text) ends at offset \(sealed) and \(names[index + 1].text) at \(active); keep the one you trust and move the other away. The queue is in",
+          directory.path, .init(rawValue: 22))
+      }
+      try directory.unlink(names[index + 1].text)
+      try directory.sync()
+      names.remove(at: index + 1)
+    }
+  }
+
+  /// An `.active` whose snapshot isn't complete never held a block: it goes, and the log ends before it.
+  private func dropUnfinished(_ names: [SegmentName]) throws(FileError) -> [SegmentName] {
+    var names = names
+    while let last = names.last, last.state == .active {
+      let found = try walk(last, headersOnly: true)
+      let neverUsed = !found.hasCompleteSnapshot && !found.headers.contains { $0.header.kind != .snapshot } && (toldEnds.max() ?? .zero) <= last.base
+      guard neverUsed else { break }
+      _ = quarantine.setAside(found.file, 0..<found.size, segment: last)
+      try directory.unlink(last.text)
+      try directory.sync()
+      names.removeLast()
+    }
+    return names
+  }
+
+  private func assemble(_ names: [SegmentName]) throws(FileError) -> Result {
+    let store = SegmentStore(directory, queueID: queueID, segments: [])
+    for (index, name) in names.enumerated().dropLast() {
+      let size = try directory.status(name.text)?.size ?? 0
+      store.append(
+        Segment(Segment.State(name: name, byteCount: size, end: names[index + 1].base, needsRepack: false, file: nil, firstHeader: nil)))
+    }
+    guard let last = names.last else { return try begin(store, after: nil, table: CheckpointTable(), end: max(toldEnds.max() ?? .zero, .zero)) }
+
+    var found = try walk(last, headersOnly: false)
+    let durableEnd = max(toldEnds.max() ?? .zero, found.headers.map(\.header.durableEnd).max() ?? .zero, last.base)
+    if last.state == .active { try cutTornTail(&found, last, durableEnd: durableEnd) }
+    var table = try tableBefore(last, among: names, startsWithSnapshot: found.hasCompleteSnapshot)
+    for (header, _) in found.headers { table.apply(header.entries) }
+    let segment = Segment(
+      Segment.State(
+        name: last, byteCount: found.size, end: found.end, needsRepack: !found.damage.isEmpty, file: nil, firstHeader: found.headers.first?.header))
+    store.append(segment)
+    for damage in found.damage { reportDamage(damage, last, found.file) }
+    let end = max(found.end, durableEnd)
+    guard last.state == .active, let header = found.headers.last?.header, let salt = found.headers.first?.header.salt else {
+      // Sealed, or damaged beyond use: the log goes on in a new segment. A hole between the two is a gap.
+      segment.update { $0.end = max(end, $0.end) }
+      return try begin(store, after: found.headers.last?.header, table: table, end: end == last.base ? end + 1 : end)
+    }
+    try found.file.sync()
+    try directory.sync()
+    segment.update { $0.file = found.file }
+    let age = openAge(after: header)
+    let writer = LogWriter(
+      store: store, clock: clock, epoch: header.epoch + 1, age: age,
+      active: LogWriter.Active(segment: segment, file: found.file, salt: salt, position: found.size, createdAge: found.headers[0].header.openAge),
+      end: found.end, tally: Tally(after: header))
+    return try open(writer, store, table, end: end)
+  }
+
+  /// Starts the log in a new segment.
+  private func begin(_ store: SegmentStore, after header: BlockHeader?, table: CheckpointTable, end: Offset) throws(FileError) -> Result {
+    let tally = header.map { Tally(after: $0) } ?? Tally()
+    let writer = try LogWriter(
+      store: store, clock: clock, epoch: (header?.epoch ?? 0) + 1, age: header.map { openAge(after: $0) } ?? 0, table: table, end: end, tally: tally)
+    return try open(writer, store, table, end: end)
+  }
+
+  /// The new epoch's first blocks: its mark, and a gap for offsets that were told and are not there. Synced before anything is published.
+  private func open(_ writer: LogWriter, _ store: SegmentStore, _ table: CheckpointTable, end: Offset) throws(FileError) -> Result {
+    var writer = writer
+    var table = table
+    let mark: [BlockEntry] = [.epoch(number: writer.epoch, first: end)]
+    let durableEnd = writer.end
+    if end > writer.end {
+      let missing = UInt64(end - writer.end)
+      let now = clock.wall()
+      let gap = Gap(reason: .lostTail, records: missing, bytes: 0, firstTime: now, lastTime: now)
+      _ = try writer.append(.gap, offsetCount: missing, entries: [.gap(gap)] + mark, durableEnd: durableEnd)
+      notify(
+        QueueNotice(
+          .error, "records that were durable are missing from the end of the log; they are a gap now", ("queue.first_offset", "\(durableEnd)"),
+          ("queue.next_offset", "\(end)"), ("queue.directory", directory.path.string)))
+    } else {
+      _ = try writer.append(.mark, entries: mark, durableEnd: durableEnd)
+    }
+    table.apply(mark)
+    try writer.active.file.sync()
+    let (end, position) = (writer.end, writer.active.position)
+    writer.active.segment.update { state in
+      state.end = end
+      state.byteCount = position
+    }
+    return Result(store: store, writer: writer, table: table)
+  }
+
+  private func walk(_ name: SegmentName, headersOnly: Bool) throws(FileError) -> Walk {
+    let file = try directory.open(name.text, name.state == .active ? .update : .read)
+    let size = try file.status().size
+    var scanner = BlockScanner(file, queueID: queueID, range: 0..<size, expecting: name.base, headersOnly: headersOnly)
+    var walk = Walk(size: size, end: name.base, file: file)
+    while let item = try scanner.next() {
+      switch item {
+      case .block(let block, let position):
+        walk.headers.append((block.header, position))
+        walk.end = block.header.end
+      case .header(let header, let position):
+        walk.headers.append((header, position))
+        walk.end = header.end
+      case .damage(let bytes, let first, let resumesAt, let reason):
+        if reason == .newerFormat {
+          throw FileError(
+            "read a block at position \(bytes.lowerBound): a newer version of Sluice wrote it; use that version or a newer one. Nothing was changed in",
+            directory.path.appending(name.text), .init(rawValue: 95))
+        }
+        walk.damage.append((bytes, first, resumesAt?.base, reason))
+      }
+    }
+    return walk
+  }
+
+  /// Cuts the file at the first invalid block at or above D, or behind the last sound block when damage below D reaches the file's end.
+  private func cutTornTail(_ walk: inout Walk, _ name: SegmentName, durableEnd: Offset) throws(FileError) {
+    guard let torn = walk.damage.first(where: { $0.first >= durableEnd || $0.resumesAt == nil }) else { return }
+    let kept = quarantine.setAside(walk.file, torn.bytes.lowerBound..<walk.size, segment: name)
+    let position = torn.bytes.lowerBound
+    notify(
+      QueueNotice(
+        torn.first >= durableEnd ? .notice : .error,
+        torn.first >= durableEnd ? "a torn tail was cut off: bytes that were never acknowledged" : "the end of the active segment is damaged and was cut off",
+        ("queue.segment", name.text), ("position", "\(position)"), ("bytes", "\(walk.size - position)"), ("set_aside_as", kept ?? "nothing")))
+    try walk.file.truncate(to: position)
+    walk.headers.removeAll { $0.position >= position }
+    walk.damage.removeAll { $0.bytes.lowerBound >= position }
+    walk.size = position
+    walk.end = walk.headers.last?.header.end ?? name.base
+  }
+
+  private func reportDamage(_ damage: (bytes: Range<Int64>, first: Offset, resumesAt: Offset?, reason: BlockDamage), _ name: SegmentName, _ file: any File) {
+    let kept = quarantine.setAside(file, damage.bytes, segment: name)
+    notify(
+      QueueNotice(
+        .error, "a segment is damaged; its readable records are served, the others are a gap", ("queue.segment", name.text),
+        ("position", "\(damage.bytes.lowerBound)"), ("bytes", "\(damage.bytes.count)"), ("first_offset", "\(damage.first)"),
+        ("next_offset", damage.resumesAt.map { "\($0)" } ?? "the segment's end"), ("reason", "\(damage.reason)"), ("set_aside_as", kept ?? "nothing")))
+  }
+
+  /// The table as it stood when `last` began. Mostly empty, for `last` begins with a complete snapshot; when that one is damaged, older segments tell.
+  private func tableBefore(_ last: SegmentName, among names: [SegmentName], startsWithSnapshot: Bool) throws(FileError) -> CheckpointTable {
+    var table = CheckpointTable()
+    guard !startsWithSnapshot else { return table }
+    var walks: [Walk] = []
+    for name in names.dropLast().reversed() {
+      walks.append(try walk(name, headersOnly: true))
+      if walks.last!.hasCompleteSnapshot { break }
+    }
+    for walk in walks.reversed() { for (header, _) in walk.headers { table.apply(header.entries) } }
+    return table
+  }
+
+  /// Time while the queue was closed counts as age only when the kernel says that the clock is right.
+  private func openAge(after header: BlockHeader) -> UInt64 {
+    guard clock.wallIsSynchronised() else { return header.openAge }
+    return header.openAge + UInt64(max(0, clock.wall() - header.lastTime))
+  }
+}

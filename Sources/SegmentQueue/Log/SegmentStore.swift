@@ -1,0 +1,78 @@
+internal import DurableFiles
+internal import RecordBlocks
+internal import Synchronization
+
+/// The queue's segments in order: the oldest first, the active one last. Shared by the writer, readers, the sealer and retention.
+final class SegmentStore: Sendable {
+  let directory: any Directory
+  let queueID: QueueID
+  private let segments: Mutex<[Segment]>
+
+  init(_ directory: any Directory, queueID: QueueID, segments: [Segment]) {
+    self.directory = directory
+    self.queueID = queueID
+    self.segments = Mutex(segments)
+  }
+
+  var all: [Segment] { segments.withLock { $0 } }
+  var startOffset: Offset { segments.withLock { $0.first?.base ?? .zero } }
+  var storedBytes: UInt64 { all.reduce(0) { $0 + UInt64(max(0, $1.byteCount)) } }
+
+  func append(_ segment: Segment) { segments.withLock { $0.append(segment) } }
+
+  /// Puts another file in the place of the last segment: the one that a failed sync has spoilt before anything of it was durable.
+  func replaceLast(with segment: Segment) { segments.withLock { $0[$0.count - 1] = segment } }
+
+  /// Puts the sealed copy of a segment in its place; readers find theirs anew by offset.
+  func replace(_ segment: Segment, with copy: Segment) {
+    segments.withLock { segments in
+      guard let index = segments.firstIndex(where: { $0 === segment }) else { return }
+      segments[index] = copy
+    }
+  }
+
+  func removeFirst() { segments.withLock { _ = $0.removeFirst() } }
+
+  /// The segment in which `offset` is, or would come next; nil when it lies before them all.
+  func segment(containing offset: Offset) -> Segment? {
+    segments.withLock { segments in
+      var low = 0
+      var high = segments.count
+      while low < high {
+        let middle = (low + high) / 2
+        if segments[middle].base <= offset { low = middle + 1 } else { high = middle }
+      }
+      return low == 0 ? nil : segments[low - 1]
+    }
+  }
+
+  /// The segment after `segment`, if there is one.
+  func successor(of segment: Segment) -> Segment? {
+    segments.withLock { segments in
+      guard let index = segments.firstIndex(where: { $0.base > segment.base }) else { return nil }
+      return segments[index]
+    }
+  }
+}
+
+/// Records, bytes and losses in the queue from its creation to one offset.
+struct Tally: Hashable, Sendable {
+  var records: UInt64 = 0
+  var bytes: UInt64 = 0
+  var lost: UInt64 = 0
+
+  init() {}
+  init(before header: BlockHeader) {
+    records = header.cumulativeRecords
+    bytes = header.cumulativeBytes
+    lost = header.cumulativeLost
+  }
+  init(after header: BlockHeader) {
+    self.init(before: header)
+    if header.kind == .lines {
+      records += header.offsetCount
+      bytes += UInt64(header.lineByteCount)
+    }
+    lost += header.gap?.records ?? 0
+  }
+}

@@ -1,0 +1,130 @@
+internal import DurableFiles
+internal import RecordBlocks
+internal import SystemPackage
+
+/// A queue's directory, made or found, locked, recovered. What stands where:
+///
+///     lock          whoever has its lock has the queue
+///     queue.json    format, identity, creation time
+///     segments/     the blocks
+///     consumers/    a cursor file for each consumer
+///     quarantine/   damaged bytes set aside
+///
+/// Creation in this order, each step durable before the next: the directory, `lock`, `queue.json` (whole or not at all), the three folders, the first segment.
+/// A crash in between leaves something that the next opening goes on with.
+struct QueueDirectory {
+  var root: any Directory
+  var consumers: any Directory
+  var lock: any File
+  var identity: QueueIdentity
+  var quarantine: Quarantine
+  var cursors: [(String, Result<CursorFile, QueueError>)]
+  var recovered: Recovery.Result
+
+  private static let ownNames: Set<String> = [LockFile.name, QueueIdentity.name, QueueIdentity.name + ".tmp", "segments", "consumers", "quarantine"]
+
+  static func open(
+    _ path: FilePath, options: QueueOptions, create: Bool, fileSystem: any FileSystem, clock: any QueueClock, notify: @escaping @Sendable (QueueNotice) -> Void
+  ) throws(QueueError) -> QueueDirectory {
+    let root: any Directory
+    do throws(FileError) { root = try fileSystem.directory(path, create: create) } catch {
+      if error.code == .noSuchFileOrDirectory { throw QueueError(.notAQueue, "there is no queue at \(path); 'sluice queue list' shows those there are") }
+      throw QueueError(error)
+    }
+    do throws(FileError) {
+      let names = try root.names()
+      let strangers = names.filter { !ownNames.contains($0) }
+      let isOurs = names.contains(QueueIdentity.name) || names.contains("segments") || names.contains(LockFile.name)
+      guard isOurs || names.isEmpty else {
+        throw FileError("use as a queue (it holds other files, such as '\(strangers.first ?? names[0])'; give a directory of its own):", path, .init(rawValue: 17))
+      }
+      guard isOurs || create else { throw FileError("find a queue in", path, .init(rawValue: 2)) }
+      if !options.allowsNetworkFileSystem, try root.isOnNetwork() {
+        throw FileError(
+          "open the queue: it lies on a network file system, where locks and syncs promise less; use a local disk, or allow it in the options.", path, .init(rawValue: 95))
+      }
+    } catch {
+      let code: QueueError.Code = error.code.rawValue == 95 ? .networkFileSystem : error.code.rawValue == 17 || error.code.rawValue == 2 ? .notAQueue : .io
+      throw QueueError(code, error.description)
+    }
+    return try open(root, clock: clock, notify: notify)
+  }
+
+  private static func open(_ root: any Directory, clock: any QueueClock, notify: @escaping @Sendable (QueueNotice) -> Void) throws(QueueError) -> QueueDirectory {
+    let lock = try asQueueError { () throws(FileError) in try root.open(LockFile.name, .create) }
+    let told = try asQueueError { () throws(FileError) in LockFile.decode(try lock.read(LockFile.byteCount, at: 0)) }
+    guard try asQueueError({ () throws(FileError) in try lock.lock() }) else {
+      throw QueueError(
+        .held, "the queue \(root.path) is held by another process\(told.map { " (pid \($0.processID))" } ?? ""); stop it first, or give this one another directory")
+    }
+    let known = try readIdentity(root)
+    let folders = try asQueueError { () throws(FileError) in
+      (try root.subdirectory("segments", create: true), try root.subdirectory("consumers", create: true), try? root.subdirectory("quarantine", create: true))
+    }
+    let identity = try asQueueError { () throws(FileError) -> QueueIdentity in
+      if let known { return known }
+      let toldBySegments = try Recovery.identity(toldBy: folders.0)
+      let identity = QueueIdentity(id: toldBySegments ?? .random(), created: clock.wall() / 1_000_000_000)
+      try root.replace(QueueIdentity.name, with: Array(identity.text.utf8))
+      if toldBySegments != nil {
+        notify(QueueNotice(.warning, "queue.json was missing or unreadable and was rebuilt from the segments", ("queue.directory", root.path.string)))
+      }
+      return identity
+    }
+    try asQueueError { () throws(FileError) in try root.sync() }
+    let cursors = try readCursors(folders.1, identity.id)
+    var toldEnds: [Offset] = []
+    for case (_, .success(let file)) in cursors {
+      toldEnds.append(file.current.cursor)
+      if let end = file.current.inFlightEnd { toldEnds.append(end) }
+    }
+    if let told, told.queueIDHigh == identity.id.high { toldEnds.append(told.durableEnd) }
+    let quarantine = Quarantine(directory: folders.2)
+    let recovery = Recovery(
+      directory: folders.0, quarantine: quarantine, clock: clock, notify: notify, toldEnds: toldEnds, queueID: identity.id)
+    return QueueDirectory(
+      root: root, consumers: folders.1, lock: lock, identity: identity, quarantine: quarantine, cursors: cursors, recovered: try recovery.run())
+  }
+
+  /// What `queue.json` says; nil when it is to be made (again).
+  static func readIdentity(_ root: any Directory) throws(QueueError) -> QueueIdentity? {
+    guard let bytes = try asQueueError({ () throws(FileError) in try root.contents(QueueIdentity.name, limit: 64 << 10) }) else { return nil }
+    do throws(QueueIdentity.Failure) { return try QueueIdentity.parse(bytes) } catch {
+      switch error {
+      case .unreadable: return nil
+      case .newer(let format):
+        throw QueueError(
+          .newerFormat,
+          "the queue \(root.path) has format \(format), and this version of Sluice reads up to \(QueueIdentity.formatVersion); use the newer version. Nothing was changed")
+      }
+    }
+  }
+
+  /// The consumers' files. One that can't be read stops nobody but its consumer.
+  static func readCursors(_ directory: any Directory, _ id: QueueID) throws(QueueError) -> [(String, Result<CursorFile, QueueError>)] {
+    var cursors: [(String, Result<CursorFile, QueueError>)] = []
+    for name in try asQueueError({ () throws(FileError) in try directory.names() }) where QueueConsumer.isValid(name: name) {
+      do throws(CursorFile.Failure) {
+        if let file = try CursorFile(opening: name, in: directory, queueID: id) { cursors.append((name, .success(file))) }
+      } catch {
+        let path = directory.path.appending(name)
+        switch error {
+        case .file(let error): cursors.append((name, .failure(QueueError(error))))
+        case .unreadable:
+          cursors.append(
+            (
+              name,
+              .failure(
+                QueueError(
+                  .cursorUnreadable,
+                  "both slots of \(path) are unreadable; the consumer holds everything until it is decided: move the file away, and it begins anew where you say"
+                ))
+            ))
+        case .foreign:
+          cursors.append((name, .failure(QueueError(.cursorUnreadable, "\(path) belongs to another queue; move it back, or away"))))
+        }
+      }
+    }
+    return cursors
+  }
+}

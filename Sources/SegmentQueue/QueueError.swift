@@ -1,0 +1,69 @@
+public import DurableFiles
+
+/// Why a queue can't do what it was asked: code for programs, a sentence with place and remedy for people.
+public struct QueueError: Error, Sendable, CustomStringConvertible {
+  /// The kinds of failure.
+  public enum Code: Sendable, Hashable {
+    /// Another process has the queue open.
+    case held
+    /// The directory isn't a queue.
+    case notAQueue
+    /// Written by a newer version, which this one must not interpret.
+    case newerFormat
+    /// Files that contradict each other; nothing was changed.
+    case damaged
+    /// No room, and the writer's records were dropped.
+    case full
+    /// Closed, by `close()` or for good by an error.
+    case closed
+    /// No consumer of that name.
+    case unknownConsumer
+    /// An offset outside of what is allowed there.
+    case invalidOffset
+    /// The operating system said no.
+    case io
+    /// A network file system, and it wasn't allowed.
+    case networkFileSystem
+    /// Both slots of a consumer's file are unreadable.
+    case cursorUnreadable
+    /// A name that isn't allowed, or one that is taken by another kind of consumer.
+    case invalidName
+  }
+
+  /// See ``Code``.
+  public let code: Code
+  /// What happened, where, and what to do.
+  public let description: String
+
+  /// An error with its sentence.
+  public init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+
+  /// A failed file operation.
+  public init(_ error: FileError) { self.init(.io, error.description) }
+}
+
+/// Something that a queue's user should hear of. The library logs nothing itself.
+public struct QueueNotice: Sendable {
+  /// How much it matters.
+  public enum Level: Sendable, Hashable { case info, notice, warning, error }
+  /// How much it matters.
+  public let level: Level
+  /// A constant sentence.
+  public let message: String
+  /// Its facts, by name.
+  public let metadata: [(key: String, value: String)]
+
+  init(_ level: Level, _ message: String, _ metadata: (key: String, value: String)...) {
+    self.level = level
+    self.message = message
+    self.metadata = metadata
+  }
+}
+
+/// Runs file work and turns its error into a ``QueueError``.
+func asQueueError<R>(_ body: () throws(FileError) -> R) throws(QueueError) -> R {
+  do { return try body() } catch { throw QueueError(error) }
+}

@@ -1,0 +1,75 @@
+internal import DurableFiles
+internal import RecordBlocks
+internal import Synchronization
+
+extension SegmentQueue {
+  /// Opens a consumer, or makes one at `start`. An existing one goes on where it is, with the `hold` given now. Blocking; a new one is on the disk on return.
+  public func consumer(_ name: String, kind: ConsumerKind, startAt start: StartAt = .oldest, hold: Hold = .all) throws(QueueError) -> QueueConsumer {
+    guard QueueConsumer.isValid(name: name) else {
+      throw QueueError(
+        .invalidName, "'\(name)' is no name for a consumer: 1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit, not ending in .files or .tmp")
+    }
+    if let existing = consumers.withLock({ $0[name] }) {
+      if let failure = existing.failure { throw failure }
+      guard existing.kind == kind else {
+        throw QueueError(.invalidName, "the consumer '\(name)' of \(path) is a \(existing.kind); choose another name for a \(kind)")
+      }
+      try existing.open(hold: hold)
+      return existing
+    }
+    let place: RecordBlocks.Offset
+    switch start {
+    case .oldest: place = startOffset
+    case .newest: place = durableEnd
+    case .at(let raw):
+      place = Offset(raw)
+      guard place >= startOffset, place <= durableEnd else {
+        throw QueueError(.invalidOffset, "offset \(raw) is not in the queue: it has \(startOffset) to \(durableEnd)")
+      }
+    }
+    var record = CursorRecord(kind: kind, queueID: id, cursor: place)
+    record.hold = hold
+    record.tally = try makeReader().tally(at: place)
+    record.lastCallAge = openAge
+    let file = try asQueueError { () throws(FileError) in try CursorFile(creating: name, in: consumersDirectory, record) }
+    let consumer = QueueConsumer(name, self, .success(file))
+    try consumer.open(hold: hold)
+    consumers.withLock { $0[name] = consumer }
+    return consumer
+  }
+
+  /// Removes a consumer and its place; what it held may go. Blocking; durable on return.
+  public func deleteConsumer(_ name: String) throws(QueueError) {
+    guard let consumer = consumers.withLock({ $0.removeValue(forKey: name) }) else {
+      throw QueueError(.unknownConsumer, "the queue \(path) has no consumer '\(name)'")
+    }
+    try asQueueError { () throws(FileError) in try consumer.removeFile() }
+    consumerMoved()
+  }
+
+  /// The consumers' names, opened here or not.
+  public var consumerNames: [String] { consumers.withLock { $0.keys.sorted() } }
+
+  func makeReader() -> LogReader {
+    LogReader(
+      LogReader.Source(
+        store: store, durableEnd: { [self] in durableEnd }, recent: { [self] offset in monitor.withLock { $0.recentBlock(offset) } },
+        damaged: { [self] segment, bytes, file, reason in
+          guard let kept = quarantine.setAside(file, bytes, segment: segment) else { return }
+          notify(
+            QueueNotice(
+              .error, "a block is damaged; its records are a gap, its neighbours are served", ("queue.segment", segment.text), ("position", "\(bytes.lowerBound)"),
+              ("bytes", "\(bytes.count)"), ("reason", "\(reason)"), ("set_aside_as", kept)))
+        }))
+  }
+
+  /// A cursor has moved: a full queue looks for room at once.
+  func consumerMoved() {
+    let wakes = monitor.withLock { state in
+      guard state.isFull else { return false }
+      state.lookForRoomAt = 0
+      return true
+    }
+    if wakes { laneChanged.signal() }
+  }
+}

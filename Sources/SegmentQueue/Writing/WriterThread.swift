@@ -1,0 +1,369 @@
+internal import DurableFiles
+internal import RecordBlocks
+
+/// The thread that writes blocks in order, starts new segments, and replaces one that a failed write or sync has spoilt.
+struct WriterThread {
+  private let queue: SegmentQueue
+  private var writer: LogWriter
+  /// Bytes that may still be written before space is looked at again.
+  private var room: Int64 = 0
+  /// The age at which the active segment's first offset was written; nil while it has none.
+  private var activeSince: UInt64?
+
+  private enum Work {
+    case block(PendingBlock)
+    case gap(WriteState.GapKey, Gap)
+    case roll
+    case replace(FileError)
+    case end
+  }
+
+  init(_ queue: SegmentQueue, _ writer: LogWriter) {
+    self.queue = queue
+    self.writer = writer
+    if writer.activeHoldsOffsets { activeSince = writer.active.createdAge }
+  }
+
+  /// Works until the queue is closed.
+  func run() {
+    var copy = self
+    copy.loop()
+  }
+
+  private mutating func loop() {
+    while true {
+      switch nextWork() {
+      case .block(let block): write(block)
+      case .gap(let key, let gap): writeGap(key, gap)
+      case .roll: roll()
+      case .replace(let error): replaceActive(after: error)
+      case .end:
+        finish()
+        return
+      }
+    }
+  }
+
+  private func nextWork() -> Work {
+    let rollAge = queue.options.segmentAge.nanosecondsClamped
+    let limit = queue.options.segmentLimit
+    let writer = writer
+    let activeSince = activeSince
+    return queue.monitor.wait(for: queue.laneChanged) { state, deadline -> Work? in
+      let now = queue.clock.monotonic()
+      func wake(at time: UInt64) { deadline = min(deadline ?? .max, time) }
+      if let failure = state.syncFailure { return .replace(failure) }
+      for (source, block) in state.open {
+        if block.deadline <= now || state.isClosing {
+          if let closed = state.close(source, now: now) { queue.compress(closed) }
+        } else {
+          wake(at: block.deadline)
+        }
+      }
+      let mayWrite = state.unsyncedBytes < SegmentQueue.unsyncedLimit
+      let isBlocked = state.isFull && now < state.lookForRoomAt
+      if isBlocked && !state.isClosing { wake(at: state.lookForRoomAt) }
+      if writer.activeHoldsOffsets && state.rollRetryAt <= now {
+        let isOld = activeSince.map { writer.openAge - $0 >= rollAge } ?? false
+        if state.rollRequested || writer.active.position >= limit || isOld { return .roll }
+        if let activeSince { wake(at: now + (rollAge - min(rollAge, writer.openAge - activeSince)) + 1_000_000) }
+      } else if state.rollRequested && !writer.activeHoldsOffsets {
+        state.rollRequested = false
+        for waiter in state.settledWaiters { waiter.resume() }
+        state.settledWaiters.removeAll()
+      }
+      if mayWrite && !(isBlocked && !state.isClosing) {
+        if let due = state.gapsDue, due <= now || state.isClosing, let (key, gap) = state.pendingGaps.first {
+          if !state.isFull {
+            state.pendingGaps[key] = nil
+            if state.pendingGaps.isEmpty { state.gapsDue = nil }
+            return .gap(key, gap)
+          }
+        } else if let due = state.gapsDue {
+          wake(at: due)
+        }
+        if let head = state.lane.first, head.isReady {
+          state.lane.removeFirst()
+          state.writing = head
+          return .block(head)
+        }
+      }
+      if state.isClosing && (state.lane.isEmpty && state.open.isEmpty) && (state.pendingGaps.isEmpty || state.isFull) { return .end }
+      return nil
+    }
+  }
+
+  // MARK: Blocks
+
+  private mutating func write(_ pending: PendingBlock) {
+    let needed = pending.storedByteCount
+    guard hasRoom(for: needed) else {
+      noteFull(pending)
+      return
+    }
+    let durableEnd = queue.durableEnd
+    do throws(FileError) {
+      let block: StoredBlock
+      switch pending.content {
+      case .lines(let lines):
+        let prepared = pending.prepared ?? StoredBlock.prepare(lines, entryBytes: pending.entryBytes, codec: .shared)
+        block = try writer.append(prepared, pending.facts, durableEnd: durableEnd)
+      case .mark:
+        block = try writer.append(.mark, source: pending.facts.source, entries: pending.facts.entries, durableEnd: durableEnd)
+      case .gap(let offsets):
+        block = try writer.append(.gap, offsetCount: offsets, source: pending.facts.source, entries: pending.facts.entries, durableEnd: durableEnd)
+      }
+      room -= Int64(block.member.count)
+      written(block, pending)
+    } catch {
+      failedToWrite(pending, error)
+    }
+  }
+
+  /// A block is in the file: whoever waits for room in memory goes on, and the syncing thread takes over.
+  private mutating func written(_ block: StoredBlock, _ pending: PendingBlock?) {
+    if activeSince == nil && writer.activeHoldsOffsets { activeSince = writer.openAge }
+    let point = WriteState.SyncPoint(file: writer.active.file, segment: writer.active.segment, position: writer.active.position)
+    let end = writer.end
+    let isNeverSynced = queue.options.sync == .never
+    let resumptions = queue.monitor.withLock { state in
+      state.writing = nil
+      state.endOffset = end
+      state.unsynced.append(WriteState.Unsynced(block: block, pending: pending, position: point.position))
+      state.unsyncedBytes += block.member.count
+      state.syncPoint = point
+      state.inFlightBytes -= pending?.byteCount ?? 0
+      if state.isFull {
+        state.isFull = false
+        state.fullBecauseOf = nil
+      }
+      // Without syncs, what is in the file counts as durable: that is what `sync: never` gives up.
+      var resumptions = isNeverSynced ? state.publish(upTo: point, recentLimit: SegmentQueue.recentLimit) : Resumptions()
+      resumptions.plain += state.takeAdmissionWaiters()
+      return resumptions
+    }
+    resumptions.resume()
+    if isNeverSynced { try? queue.tellDurableEnd(end) } else { queue.syncWanted.signal() }
+  }
+
+  private mutating func writeGap(_ key: WriteState.GapKey, _ gap: Gap) {
+    do throws(FileError) {
+      let block = try writer.append(.gap, offsetCount: 1, source: key.source, entries: [.gap(gap)], durableEnd: queue.durableEnd)
+      room -= Int64(block.member.count)
+      written(block, nil)
+    } catch {
+      let now = queue.clock.monotonic()
+      queue.monitor.withLock { state in
+        var sum = state.pendingGaps[key] ?? gap
+        if state.pendingGaps[key] != nil {
+          sum.records += gap.records
+          sum.bytes += gap.bytes
+          sum.firstTime = min(sum.firstTime, gap.firstTime)
+        }
+        state.pendingGaps[key] = sum
+        state.gapsDue = now + 1_000_000_000
+      }
+      recover(from: error)
+    }
+  }
+
+  // MARK: Room
+
+  /// Whether the queue's bound and the disk's leave room; deletes what may go when they don't.
+  private mutating func hasRoom(for needed: Int) -> Bool {
+    if Int64(needed) <= room { return true }
+    room = queue.measureRoom(unsynced: writer.active.position - writer.active.segment.byteCount)
+    if Int64(needed) <= room { return true }
+    // All that could go may be in the active segment: with a new one begun it can.
+    var hasRolled = false
+    while true {
+      if queue.makeRoom(for: needed, reason: queue.options.overflow == .dropOldest ? .dropOldest : .retention) {
+        room = queue.measureRoom(unsynced: writer.active.position - writer.active.segment.byteCount)
+        if Int64(needed) <= room { return true }
+        continue
+      }
+      guard !hasRolled, writer.activeHoldsOffsets, queue.mayReleaseActive(end: writer.end) else { return false }
+      hasRolled = true
+      roll()
+    }
+  }
+
+  /// The queue is full: the block goes back to the lane's front, or is dropped when its source can't wait.
+  private func noteFull(_ pending: PendingBlock) {
+    let now = queue.clock.monotonic()
+    let wall = queue.clock.wall()
+    let because = queue.findWhoHolds()
+    let (resumptions, isNew) = queue.monitor.withLock { state in
+      var resumptions = Resumptions()
+      let isNew = !state.isFull
+      state.isFull = true
+      state.fullBecauseOf = because
+      state.writing = nil
+      state.lookForRoomAt = now + 1_000_000_000
+      let isClosing = state.isClosing
+      let leaving = ([pending] + state.lane).filter { $0.whenFull == .dropNewest || isClosing }
+      state.lane = ([pending] + state.lane).filter { !($0.whenFull == .dropNewest || isClosing) }
+      for block in leaving {
+        if block.whenFull == .dropNewest {
+          let gap = Gap(
+            reason: .dropNewest, records: block.facts.recordCount, bytes: UInt64(block.byteCount), firstTime: block.facts.firstTime, lastTime: wall)
+          SegmentQueue.addGap(gap, source: block.facts.source, to: &state, now: now)
+        }
+        block.outcome = .dropped
+        resumptions.tickets += block.waiters.map { ($0, QueueError(.full, "the queue \(queue.path) is full and dropped the records")) }
+        block.waiters = []
+        state.inFlightBytes -= block.byteCount
+      }
+      resumptions.plain += state.takeAdmissionWaiters()
+      return (resumptions, isNew)
+    }
+    resumptions.resume()
+    if isNew {
+      queue.notify(
+        QueueNotice(
+          .warning, "the queue is full: sources wait or drop, consumers go on", ("queue.name", queue.name), ("because_of", because ?? "the disk"),
+          ("max_size", "\(queue.options.maxSize)"), ("stored", "\(queue.store.storedBytes)")))
+    }
+  }
+
+  // MARK: Errors
+
+  private mutating func failedToWrite(_ pending: PendingBlock, _ error: FileError) {
+    queue.monitor.withLock { state in
+      state.writing = nil
+      state.lane.insert(pending, at: 0)
+    }
+    recover(from: error, pending)
+  }
+
+  private mutating func recover(from error: FileError, _ pending: PendingBlock? = nil) {
+    room = 0
+    if error.isOutOfSpace {
+      let now = queue.clock.monotonic()
+      let isNew = queue.monitor.withLock { state in
+        defer {
+          state.isFull = true
+          state.fullBecauseOf = nil
+          state.lookForRoomAt = now + 1_000_000_000
+        }
+        return !state.isFull
+      }
+      if isNew { queue.notify(QueueNotice(.error, "the disk is full: sources wait, consumers go on; free space, and it goes on by itself", ("error", error.description))) }
+      _ = queue.makeRoom(for: pending?.storedByteCount ?? 4096, reason: .retention)
+    } else {
+      replaceActive(after: error)
+    }
+  }
+
+  /// A write or sync of the active segment has failed: its unsynced end can't be trusted any more. Goes on in a new file, where the blocks still in memory are written again.
+  private mutating func replaceActive(after error: FileError) {
+    queue.notify(
+      QueueNotice(
+        .error, "the active segment failed and is left; its unsynced blocks are written again in a new one", ("queue.segment", writer.active.segment.name.text),
+        ("error", error.description)))
+    // A sync in progress is of the old file: let it end.
+    let (again, table, end, tally) = queue.monitor.wait(for: queue.syncDone) { state, _ -> ([WriteState.Unsynced], CheckpointTable, Offset, Tally)? in
+      if state.isSyncing { return nil }
+      // Nobody may sync the spoilt file while it is replaced.
+      if state.syncFailure == nil { state.syncFailure = error }
+      return (state.unsynced, state.table, state.durableEnd, state.durableTally)
+    }
+    do throws(FileError) {
+      try writer.replaceActive(durableEnd: end, durableTally: tally, table: table)
+      activeSince = nil
+      room = 0
+      var rewritten: [WriteState.Unsynced] = []
+      for entry in again {
+        let block = try writer.appendAgain(entry.block, durableEnd: end)
+        rewritten.append(WriteState.Unsynced(block: block, pending: entry.pending, position: writer.active.position))
+      }
+      if writer.activeHoldsOffsets { activeSince = writer.openAge }
+      let point = WriteState.SyncPoint(file: writer.active.file, segment: writer.active.segment, position: writer.active.position)
+      let end = writer.end
+      queue.monitor.withLock { state in
+        state.unsynced = rewritten
+        state.unsyncedBytes = rewritten.reduce(0) { $0 + $1.block.member.count }
+        state.syncPoint = point
+        state.syncFailure = nil
+        state.endOffset = end
+        state.maintenanceWanted = true
+      }
+      queue.syncWanted.signal()
+      queue.maintenanceWanted.signal()
+    } catch {
+      // Still the same trouble: what is in memory waits, and so do the sources. Tried again in a second, or given up when the queue closes.
+      let now = queue.clock.monotonic()
+      let isClosing = queue.monitor.wait(for: queue.laneChanged) { state, deadline -> Bool? in
+        if state.isClosing { return true }
+        if queue.clock.monotonic() >= now + 1_000_000_000 { return false }
+        deadline = now + 1_000_000_000
+        return nil
+      }
+      if isClosing { fail(QueueError(error)) }
+    }
+  }
+
+  /// Gives up everything that is not durable: the queue is closing and its disk doesn't answer.
+  private func fail(_ error: QueueError) {
+    let resumptions = queue.monitor.withLock { state in
+      var resumptions = Resumptions()
+      for block in state.unsynced.compactMap(\.pending) + state.lane {
+        block.outcome = .failed(error)
+        resumptions.tickets += block.waiters.map { ($0, error) }
+        block.waiters = []
+      }
+      state.unsynced.removeAll()
+      state.lane.removeAll()
+      state.open.removeAll()
+      state.pendingGaps.removeAll()
+      state.syncFailure = nil
+      return resumptions
+    }
+    resumptions.resume()
+  }
+
+  // MARK: Segments
+
+  /// Waits until everything written is durable, then starts a new segment. The only append that waits for a sync.
+  private mutating func roll() {
+    queue.monitor.withLock { $0.syncIsUrgent = true }
+    queue.syncWanted.signal()
+    let (table, failure) = queue.monitor.wait(for: queue.syncDone) { state, _ -> (CheckpointTable, FileError?)? in
+      if let failure = state.syncFailure { return (state.table, failure) }
+      return state.unsynced.isEmpty && !state.isSyncing ? (state.table, nil) : nil
+    }
+    if failure != nil { return }
+    do throws(FileError) {
+      try writer.roll(table)
+      activeSince = nil
+      room = 0
+      queue.monitor.withLock { state in
+        state.rollRequested = false
+        state.maintenanceWanted = true
+      }
+      queue.maintenanceWanted.signal()
+    } catch {
+      let now = queue.clock.monotonic()
+      queue.monitor.withLock { $0.rollRetryAt = now + 1_000_000_000 }
+      queue.notify(QueueNotice(.warning, "a new segment can't be started; writing goes on in the old one", ("error", error.description)))
+    }
+  }
+
+  /// The queue closes: everything is in the file, or can't be. Seals what there is.
+  private mutating func finish() {
+    if writer.activeHoldsOffsets { roll() }
+    let resumptions = queue.monitor.withLock { state in
+      var resumptions = Resumptions()
+      for block in state.lane {
+        block.outcome = .failed(QueueError(.closed, "the queue \(queue.path) was closed"))
+        resumptions.tickets += block.waiters.map { ($0, QueueError(.closed, "the queue \(queue.path) was closed")) }
+        block.waiters = []
+      }
+      state.lane.removeAll()
+      state.writerHasEnded = true
+      return resumptions
+    }
+    resumptions.resume()
+    queue.syncWanted.signal()
+  }
+}
