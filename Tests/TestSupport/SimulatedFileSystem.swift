@@ -90,6 +90,8 @@ public final class SimulatedFileSystem: FileSystem {
     var walked = FilePath("/")
     var left = path.components.map(\.string).reversed() as [String]
     var followed = 0
+    // The parent of the deepest directory that was there: perhaps an earlier process died before it synced it.
+    var unsynced: (node: Int, text: String)?
     while let name = left.popLast() {
       precondition(name != "..", "the simulation knows no '..'")
       if name == "." { continue }
@@ -98,7 +100,9 @@ public final class SimulatedFileSystem: FileSystem {
       walked.append(name)
       let text = Self.text(walked)
       var found = try quietly("open the directory", path) { disk throws(Errno) in try disk.child(name, of: parent) }
+      if found != nil { unsynced = (parent, parentText) }
       if found == nil, create {
+        try syncParent(&unsynced, path)
         found = try perform(.makeDirectory, text, saying: "create the directory", path) { disk, _ throws(Errno) in
           try disk.makeDirectory(name, in: parent)
         }
@@ -117,8 +121,15 @@ public final class SimulatedFileSystem: FileSystem {
       guard isDirectory else { throw FileError("open the directory", path, .notDirectory) }
       node = found
     }
+    if create { try syncParent(&unsynced, path) }
     try perform(.openDirectory, Self.text(walked), saying: "open the directory", path) { _, _ in }
     return SimulatedDirectory(self, node, path: path, text: Self.text(walked))
+  }
+
+  private func syncParent(_ parent: inout (node: Int, text: String)?, _ path: FilePath) throws(FileError) {
+    guard let (node, text) = parent else { return }
+    parent = nil
+    try perform(.syncDirectory, text, saying: "sync the directory", path) { disk, _ in disk.syncDirectory(node) }
   }
 
   // MARK: The log
