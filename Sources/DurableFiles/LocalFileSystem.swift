@@ -16,16 +16,27 @@ public struct LocalFileSystem: FileSystem {
   }
 
   private func makeDirectories(_ path: FilePath) throws(FileError) {
-    var status = stat()
-    if stat(path.string, &status) == 0 { return }
     let parent = path.removingLastComponent()
     let parentPath = parent.isEmpty ? FilePath(".") : parent
+    var status = stat()
+    if stat(path.string, &status) == 0 {
+      // An earlier process may have died between making it and syncing its parent. A parent that we may not read was not ours to make it in.
+      return try sync(parentPath, unlessUnreadable: true)
+    }
     if parentPath != path { try makeDirectories(parentPath) }
     guard mkdir(path.string, 0o700) == 0 || errno == EEXIST else { throw FileError("create the directory", path, lastErrno()) }
-    let fd = retryingInterrupts { Glibc.open(parentPath.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-    guard fd >= 0 else { throw FileError("open the directory", parentPath, lastErrno()) }
+    try sync(parentPath, unlessUnreadable: false)
+  }
+
+  private func sync(_ directory: FilePath, unlessUnreadable: Bool) throws(FileError) {
+    let fd = retryingInterrupts { Glibc.open(directory.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    if fd < 0, unlessUnreadable, errno == EACCES { return }
+    guard fd >= 0 else { throw FileError("open the directory", directory, lastErrno()) }
     defer { close(fd) }
-    guard fsync(fd) == 0 else { throw FileError("sync the directory", parentPath, lastErrno()) }
+    // Some file systems can't sync a directory (EINVAL), which then has nothing to be made durable.
+    guard fsync(fd) == 0 || (unlessUnreadable && (errno == EINVAL || errno == EROFS)) else {
+      throw FileError("sync the directory", directory, lastErrno())
+    }
   }
 }
 
