@@ -34,7 +34,8 @@ public final class SegmentQueue: Sendable {
   /// One at a time seals, repacks, deletes.
   let maintenance = Monitor(())
   let rootDirectory: any Directory
-  private let lockFile: any File
+  /// Open while the queue is held: closing it lets the lock go.
+  private let lockFile: Mutex<(any File)?>
   private let openedAge: UInt64
   private let openedAt: UInt64
 
@@ -80,7 +81,7 @@ public final class SegmentQueue: Sendable {
     path = opened.root.path
     consumersDirectory = opened.consumers
     rootDirectory = opened.root
-    lockFile = opened.lock
+    lockFile = Mutex(opened.lock)
     store = opened.recovered.store
     quarantine = opened.quarantine
     let writer = opened.recovered.writer
@@ -429,6 +430,10 @@ public final class SegmentQueue: Sendable {
 
   /// Lets other processes read up to `end`; not synced, for it is only true while this process lives.
   func tellDurableEnd(_ end: Offset) throws(QueueError) {
-    try asQueueError { () throws(FileError) in try lockFile.write(LockFile.encode(durableEnd: end, queueID: id), at: 0) }
+    let file = lockFile.withLock { $0 }
+    try asQueueError { () throws(FileError) in try file?.write(LockFile.encode(durableEnd: end, queueID: id), at: 0) }
   }
+
+  /// The queue is closed and may be opened by another.
+  func release() { lockFile.withLock { $0 = nil } }
 }

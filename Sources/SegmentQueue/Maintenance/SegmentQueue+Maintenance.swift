@@ -21,6 +21,7 @@ extension SegmentQueue {
       due = clock.monotonic() + Self.period
       sealAll()
       applyAge()
+      if isEnding { release() }
       let waiters = monitor.withLock { state in
         if isEnding { state.maintenanceHasEnded = true }
         defer { state.settledWaiters.removeAll() }

@@ -1,0 +1,106 @@
+import DurableFiles
+import RecordBlocks
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import SegmentQueue
+
+@Suite(.timeLimit(.minutes(2))) struct QueueTests {
+  @Test func `what was written is read in order, after a restart too`() async throws {
+    let fixture = QueueFixture()
+    var queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    try await writer.writeDurably(numbered(0..<10), upTo: 10)
+    try await writer.writeDurably(numbered(10..<11), upTo: 11)
+    let consumer = try queue.consumer("archive", kind: .sink)
+    #expect(try consumer.drain() == numbered(0..<11).map(Entry.line))
+    try consumer.commit(Offset(4))
+    await queue.close()
+
+    queue = try fixture.open()
+    #expect(try queue.writer(source: "app").count == 11)
+    let again = try queue.consumer("archive", kind: .sink)
+    #expect(again.cursor == Offset(4))
+    #expect(try again.drain() == numbered(4..<11).map(Entry.line))
+    await queue.close()
+    #expect(fixture.notices.messages == [])
+  }
+
+  @Test func `kill -9 right after the acknowledgement loses nothing`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    try await queue.writer(source: "app").writeDurably(numbered(0..<100), upTo: 100)
+    for kind in [CrashKind.everythingKept, .unsyncedLost] {
+      var after = QueueFixture(fixture.disk.crash(kind))
+      after.options = fixture.options
+      let queue = try after.open()
+      #expect(try queue.consumer("x", kind: .pull).drain() == numbered(0..<100).map(Entry.line))
+      #expect(try queue.writer(source: "app").count == 100)
+      #expect(queue.epoch == 2)
+      await queue.close()
+    }
+    await queue.close()
+  }
+
+  @Test func `a second opening is told who holds the queue`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    #expect { try fixture.open() } throws: { error in
+      (error as? QueueError)?.code == .held && "\(error)".contains("pid ")
+    }
+    await queue.close()
+    let second = try fixture.open()
+    await second.close()
+  }
+
+  @Test func `segments roll by size and are sealed while the queue is in use`() async throws {
+    var fixture = QueueFixture()
+    fixture.options.segmentSize = 20_000
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    var written = 0
+    while queue.status().segmentCount < 5 {
+      try await writer.writeDurably((0..<200).map { "\(written + $0) \(UInt64.random(in: 0 ... .max)) \(UInt64.random(in: 0 ... .max))" }, upTo: written + 200)
+      written += 200
+    }
+    try await queue.seal()
+    let names = try #require(fixture.disk.names(fixture.path.appending("segments")))
+    #expect(names.filter { $0.hasSuffix(".gz") }.count >= 4)
+    #expect(names.filter { $0.hasSuffix(".active") }.count == 1)
+    let entries = try queue.consumer("x", kind: .pull).drain()
+    #expect(entries.count == written)
+    await queue.close()
+  }
+
+  @Test func `limits cut batches at whole blocks, and inside a block only when none fits`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    for start in [0, 10, 20] { try await writer.writeDurably(numbered(start..<start + 10)) }
+    let consumer = try queue.consumer("x", kind: .pull)
+    let snapped = try #require(try consumer.read(from: .zero, limits: BatchLimits(maxRecords: 25, maxBytes: 1 << 20)))
+    #expect(snapped.next == Offset(20))
+    let cut = try #require(try consumer.read(from: .zero, limits: BatchLimits(maxRecords: 3, maxBytes: 1 << 20)))
+    #expect(cut.next == Offset(3) && cut.recordCount == 3)
+    let single = try #require(try consumer.read(from: Offset(3), limits: BatchLimits(maxBytes: 1)))
+    #expect(single.next == Offset(4))
+    #expect(try consumer.drain(limits: BatchLimits(maxRecords: 7, maxBytes: 100)) == numbered(0..<30).map(Entry.line))
+    await queue.close()
+  }
+
+  @Test func `a gap is an entry of the log with an offset of its own`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "network", whenFull: .dropNewest)
+    try await writer.writeDurably(["a"])
+    writer.recordGap(Gap(reason: .kernelDrop, records: 5, bytes: 500, firstTime: 1, lastTime: 2))
+    writer.recordGap(Gap(reason: .kernelDrop, records: 2, bytes: 200, firstTime: 3, lastTime: 4))
+    try await queue.synchronize()
+    try await writer.writeDurably(["b"])
+    let consumer = try queue.consumer("x", kind: .pull)
+    #expect(Set(try consumer.drain()) == [.line("a"), .gap(.kernelDrop, records: 7, bytes: 700), .line("b")])
+    #expect(queue.status().totalLost == 7)
+    await queue.close()
+  }
+}
