@@ -1,4 +1,5 @@
 internal import DurableFiles
+internal import Glibc
 internal import RecordBlocks
 internal import SystemPackage
 
@@ -10,8 +11,8 @@ internal import SystemPackage
 ///     consumers/    a cursor file for each consumer
 ///     quarantine/   damaged bytes set aside
 ///
-/// Creation in this order, each step durable before the next: the directory, `lock`, `queue.json` (whole or not at all), the three folders, the first segment.
-/// A crash in between leaves something that the next opening goes on with.
+/// Creation in this order: the directory, `lock`, the three folders, `queue.json` (whole or not at all, and with it the directory's names on the disk), the first segment.
+/// A crash in between leaves some of these names, which the next opening goes on with.
 struct QueueDirectory {
   var root: any Directory
   var consumers: any Directory
@@ -35,10 +36,10 @@ struct QueueDirectory {
       let names = try root.names()
       let strangers = names.filter { !ownNames.contains($0) }
       let isOurs = names.contains(QueueIdentity.name) || names.contains("segments") || names.contains(LockFile.name)
-      guard isOurs || names.isEmpty else {
+      guard isOurs || strangers.isEmpty else {
         throw FileError("use as a queue (it holds other files, such as '\(strangers.first ?? names[0])'; give a directory of its own):", path, .init(rawValue: 17))
       }
-      guard isOurs || create else { throw FileError("find a queue in", path, .init(rawValue: 2)) }
+      guard !names.isEmpty || create else { throw FileError("find a queue in", path, .init(rawValue: 2)) }
       if !options.allowsNetworkFileSystem, try root.isOnNetwork() {
         throw FileError(
           "open the queue: it lies on a network file system, where locks and syncs promise less; use a local disk, or allow it in the options.", path, .init(rawValue: 95))
@@ -53,7 +54,7 @@ struct QueueDirectory {
   private static func open(_ root: any Directory, clock: any QueueClock, notify: @escaping @Sendable (QueueNotice) -> Void) throws(QueueError) -> QueueDirectory {
     let lock = try asQueueError { () throws(FileError) in try root.open(LockFile.name, .create) }
     let told = try asQueueError { () throws(FileError) in LockFile.decode(try lock.read(LockFile.byteCount, at: 0)) }
-    guard try asQueueError({ () throws(FileError) in try lock.lock() }) else {
+    guard try asQueueError({ () throws(FileError) in try take(lock) }) else {
       throw QueueError(
         .held, "the queue \(root.path) is held by another process\(told.map { " (pid \($0.processID))" } ?? ""); stop it first, or give this one another directory")
     }
@@ -84,6 +85,15 @@ struct QueueDirectory {
       directory: folders.0, quarantine: quarantine, clock: clock, notify: notify, toldEnds: toldEnds, queueID: identity.id)
     return QueueDirectory(
       root: root, consumers: folders.1, lock: lock, identity: identity, quarantine: quarantine, cursors: cursors, recovered: try recovery.run())
+  }
+
+  /// Who only looks at a queue's files takes the lock for a moment, to see whether it is held: one that opens the queue waits that out.
+  private static func take(_ lock: any File) throws(FileError) -> Bool {
+    for attempt in 0..<6 {
+      if attempt > 0 { usleep(20_000) }
+      if try lock.lock() { return true }
+    }
+    return false
   }
 
   /// What `queue.json` says; nil when it is to be made (again).
