@@ -137,29 +137,36 @@ public final class SegmentQueue: Sendable {
 
   /// Waits until `count` more bytes may be in flight. A writer that can't wait is let through a full queue: its batch is dropped and counted in ``enqueue(_:_:from:)``.
   func admit(_ count: Int, whenFull: WhenFull) async throws {
-    while true {
-      try Task.checkCancellation()
-      let waiter: UInt64? = try monitor.withLock { state throws(QueueError) in
-        if state.isClosing { throw QueueError(.closed, "the queue \(path) is closed") }
-        let fits = state.inFlightBytes == 0 || state.inFlightBytes + count <= Self.inFlightLimit
-        if fits || (state.isFull && whenFull == .dropNewest && options.overflow == .wait) { return nil }
-        state.nextWaiter += 1
-        return state.nextWaiter
-      }
-      guard let waiter else { return }
-      await withTaskCancellationHandler {
-        await withCheckedContinuation { continuation in
-          let resumeNow = monitor.withLock { state in
-            // Room may have come, or the task may have been cancelled, between the look and here.
-            if Task.isCancelled || state.isClosing || state.inFlightBytes == 0 || state.inFlightBytes + count <= Self.inFlightLimit { return true }
-            state.admission[waiter] = continuation
-            return false
-          }
-          if resumeNow { continuation.resume() }
+    while let waiter = try admissionTicket(count, whenFull) {
+      await waitForAdmission(waiter, count)
+    }
+  }
+
+  /// Nil when `count` bytes may go on; else the number to wait under.
+  @inline(never) private func admissionTicket(_ count: Int, _ whenFull: WhenFull) throws -> UInt64? {
+    try Task.checkCancellation()
+    return try monitor.withLock { state throws(QueueError) in
+      if state.isClosing { throw QueueError(.closed, "the queue \(path) is closed") }
+      let drops = state.isFull && whenFull == .dropNewest && options.overflow == .wait
+      if drops || state.mayAdmit(count) { return nil }
+      state.nextWaiter += 1
+      return state.nextWaiter
+    }
+  }
+
+  @inline(never) private func waitForAdmission(_ waiter: UInt64, _ count: Int) async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let resumesNow = monitor.withLock { state in
+          // Room may have come, or the task may have been cancelled, between the look and here.
+          if Task.isCancelled || state.isClosing || state.mayAdmit(count) { return true }
+          state.admission[waiter] = continuation
+          return false
         }
-      } onCancel: {
-        monitor.withLock { $0.admission.removeValue(forKey: waiter) }?.resume()
+        if resumesNow { continuation.resume() }
       }
+    } onCancel: {
+      monitor.withLock { $0.admission.removeValue(forKey: waiter) }?.resume()
     }
   }
 

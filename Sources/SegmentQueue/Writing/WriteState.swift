@@ -115,6 +115,9 @@ struct WriteState {
     }
   }
 
+  /// Whether `count` more bytes of lines may be in flight; a batch larger than the bound goes alone.
+  func mayAdmit(_ count: Int) -> Bool { inFlightBytes == 0 || inFlightBytes + count <= SegmentQueue.inFlightLimit }
+
   /// Resumes whoever waits for admission; they look again.
   mutating func takeAdmissionWaiters() -> [CheckedContinuation<Void, Never>] {
     guard !admission.isEmpty else { return [] }
