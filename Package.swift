@@ -16,6 +16,10 @@ extension Target.Dependency {
   static let logging = product(name: "Logging", package: "swift-log")
   static let yams = product(name: "Yams", package: "Yams")
   static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+  static let nioCore = product(name: "NIOCore", package: "swift-nio")
+  static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+  static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+  static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
   static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
 }
 
@@ -49,7 +53,8 @@ targets += component("PipelineConfiguration", ["PipelineCore", "CPatterns", .yam
 targets += component("PipelineRuntime", ["PipelineCore", "RecordBlocks", "SegmentQueue", "DurableFiles", .systemPackage, .logging])
 
 if !librariesOnly {
-  targets += component("HTTPSink", ["PipelineCore", "RecordBlocks", .asyncHTTPClient, .logging])
+  targets += component(
+    "HTTPSink", ["PipelineCore", "RecordBlocks", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging], tests: ["CBlockCodec"])
   targets += [
     .executableTarget(
       name: "sluice",
@@ -75,6 +80,9 @@ let package = Package(
     : [
       .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
       .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+      // Named for their floor, too: before 2.100.0 an HTTP parser's headers were not bounded in all.
+      .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+      .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
     ]),
   targets: targets,
   swiftLanguageModes: [.v6]
