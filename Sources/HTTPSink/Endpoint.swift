@@ -67,8 +67,9 @@ struct Endpoint: Sendable, Hashable {
   ) throws(HTTPSink.ConfigurationError) -> (host: String, port: UInt16?) {
     var host = authority
     var port: UInt16?
-    let afterBracket = authority.lastIndex(of: "]").map { authority.index(after: $0) } ?? authority.startIndex
-    if let colon = authority[afterBracket...].firstIndex(of: ":") {
+    // The colons of an IPv6 address stand within brackets; without the closing one there is no saying which colon is the port's.
+    let hostEnd = authority.hasPrefix("[") ? authority.firstIndex(of: "]") ?? authority.endIndex : authority.startIndex
+    if let colon = authority[hostEnd...].firstIndex(of: ":") {
       host = authority[..<colon]
       let digits = authority[authority.index(after: colon)...]
       guard digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let number = UInt16(digits), number > 0 else {

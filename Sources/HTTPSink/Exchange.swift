@@ -24,11 +24,12 @@ struct Exchange {
 
   /// Sends `request` and reads the answer. Suspends at most until `deadline`; cancelling the task ends it at once.
   static func run(
-    _ request: HTTPClient.Request, with client: HTTPClient, deadline: NIODeadline, keptBytes: Int, maximumBytes: Int
+    _ request: HTTPClient.Request, with client: HTTPClient, on eventLoop: any EventLoop, deadline: NIODeadline, keptBytes: Int,
+    maximumBytes: Int
   ) async -> Exchange {
     let reader = AnswerReader(keptBytes: keptBytes, maximumBytes: maximumBytes)
     // No logger: the client would log headers, and so secrets.
-    let task = client.execute(request: request, delegate: reader, deadline: deadline)
+    let task = client.execute(request: request, delegate: reader, eventLoop: .delegate(on: eventLoop), deadline: deadline)
     var failure: (any Error)?
     do {
       try await withTaskCancellationHandler {
@@ -47,7 +48,7 @@ struct Exchange {
     guard answer.isSuccess else { return Exchange(outcome: .answered(answer), spoilsConnection: !isSent) }
     if !isSent, failure == nil {
       // A success that is told before the body has left us can still be meant; it counts once the rest has left.
-      await reader.bodySent(orAt: deadline, on: task.eventLoop)
+      await reader.bodySent(orAt: deadline, on: eventLoop)
       isSent = reader.isBodySent
     }
     if Task.isCancelled, !isSent || failure != nil { return Exchange(outcome: .cancelled, spoilsConnection: true) }

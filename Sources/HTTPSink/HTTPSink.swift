@@ -41,6 +41,8 @@ public final class HTTPSink: Sink {
   private let secrets: Secrets
   private let name: String
   private let logger: Logger
+  /// All of a sink happens on one event loop: with more than one the end of a body is handed over between threads, and an answer can overtake it.
+  private let eventLoop = HTTPClient.defaultEventLoopGroup.next()
   private let state = Mutex(State())
 
   /// HTTP can't be taken back.
@@ -109,7 +111,7 @@ public final class HTTPSink: Sink {
     guard let client = state.withLock({ $0.client.take() }) else { return }
     let (ended, end) = AsyncStream<Never>.makeStream()
     client.shutdown { _ in end.finish() }
-    let timer = HTTPClient.defaultEventLoopGroup.any().scheduleTask(in: .seconds(2)) { end.finish() }
+    let timer = eventLoop.scheduleTask(in: .seconds(2)) { end.finish() }
     for await _ in ended {}
     timer.cancel()
   }
@@ -129,7 +131,7 @@ public final class HTTPSink: Sink {
     }
     guard let client else { preconditionFailure("deliver needs an open sink") }
     let exchange = await Exchange.run(
-      try request(body, for: delivery), with: client, deadline: .now() + TimeAmount(configuration.timeout),
+      try request(body, for: delivery), with: client, on: eventLoop, deadline: .now() + TimeAmount(configuration.timeout),
       keptBytes: configuration.keptAnswerBytes, maximumBytes: configuration.maximumAnswerBytes)
     if exchange.spoilsConnection { replaceClient(with: try makeClient()) }
     let complaint = Complaint(delivery, to: endpoint, configuration: configuration, secrets: secrets)
