@@ -33,7 +33,8 @@ struct TransportFailure {
     case let error as HTTPClientError: self.init(error, timeout: timeout, connectTimeout: connectTimeout)
     case ChannelError.connectTimeout:
       self.init(
-        "no connection within \(connectTimeout)", "check host and port in 'url' and the firewalls between, or raise 'connect_timeout'")
+        "no connection came about within \(connectTimeout)",
+        "check host and port in 'url' and the firewalls between, or raise 'connect_timeout'")
     case is AnswerTooLong: self.init("its answer never ends", "check that 'url' leads to a server that takes records")
     case is AnsweredBeforeBody: self.init("it did not take the whole body within \(timeout)", "raise 'timeout' or lower 'batch.max_bytes'")
     case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection: self = Self.closed
@@ -67,11 +68,13 @@ struct TransportFailure {
     switch error {
     case .connectTimeout, .getConnectionFromPoolTimeout, .socksHandshakeTimeout, .httpProxyHandshakeTimeout:
       self.init(
-        "no connection within \(connectTimeout)", "check host and port in 'url' and the firewalls between, or raise 'connect_timeout'")
+        "no connection came about within \(connectTimeout)",
+        "check host and port in 'url' and the firewalls between, or raise 'connect_timeout'")
     case .tlsHandshakeTimeout:
-      self.init("no TLS handshake within \(connectTimeout)", "check that its port in 'url' speaks TLS, or raise 'connect_timeout'")
+      self.init(
+        "no TLS handshake came about within \(connectTimeout)", "check that its port in 'url' speaks TLS, or raise 'connect_timeout'")
     case .deadlineExceeded, .readTimeout, .writeTimeout:
-      self.init("no whole answer within \(timeout)", "it is sent again; look into the destination's log, or raise 'timeout'")
+      self.init("no whole answer came within \(timeout)", "it is sent again; look into the destination's log, or raise 'timeout'")
     case .remoteConnectionClosed, .uncleanShutdown, .requestStreamCancelled, .cancelled: self = Self.closed
     default:
       self.init("the request failed (\(error.shortDescription))", "it is sent again; look into the destination's log")

@@ -27,8 +27,8 @@ struct Certificates {
 
   private func openssl(_ arguments: String) throws {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-    process.arguments = arguments.split(separator: " ").map(String.init)
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["openssl"] + arguments.split(separator: " ").map(String.init)
     process.currentDirectoryURL = URL(fileURLWithPath: directory)
     process.standardError = FileHandle.nullDevice
     try process.run()
