@@ -23,14 +23,16 @@ extension Target.Dependency {
   static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
 }
 
-/// A component is one folder under Sources, one under Tests, and one line below.
+/// A component is one folder under Sources, one under Tests, and one line below. `testFiles` are not compiled: tests read them where they are.
 func component(
-  _ name: String, _ dependencies: [Target.Dependency] = [], tests: [Target.Dependency] = [], linker: [LinkerSetting] = []
+  _ name: String, _ dependencies: [Target.Dependency] = [], tests: [Target.Dependency] = [], testFiles: [String] = [],
+  linker: [LinkerSetting] = []
 ) -> [Target] {
   [
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings, linkerSettings: linker),
     .testTarget(
-      name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies + tests, swiftSettings: swiftSettings),
+      name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies + tests, exclude: testFiles,
+      swiftSettings: swiftSettings),
   ]
 }
 
@@ -42,7 +44,7 @@ var targets: [Target] = [
   .target(name: "TestSupport", dependencies: ["DurableFiles", .systemPackage], path: "Tests/TestSupport", swiftSettings: swiftSettings),
 ]
 targets += component("DurableFiles", ["CLinux", .systemPackage])
-targets += component("RecordBlocks", ["CBlockCodec"])
+targets += component("RecordBlocks", ["CBlockCodec"], testFiles: ["Golden"])
 targets += component("SegmentQueue", ["RecordBlocks", "DurableFiles", "CLinux", .systemPackage])
 targets += component("PipelineCore", ["RecordBlocks", "CLinux", .logging])
 targets += component("FileTailSource", ["PipelineCore", "RecordBlocks", "DurableFiles", "CLinux", "CPatterns", "CBlockCodec", .systemPackage, .logging])

@@ -14,6 +14,8 @@ public final class BlockCodec: Sendable {
   /// Which library does the work.
   public let kind: Kind
   private let idle = Mutex<[State]>([])
+  /// Working states kept for the next calls; more calls at once make states of their own.
+  private static let maximumIdleStates = 4
 
   /// A codec of one kind, or nil when its library isn't there.
   public init?(_ kind: Kind) {
@@ -38,7 +40,8 @@ public final class BlockCodec: Sendable {
   func deflate(_ lines: UnsafeRawBufferPointer, roomInFront: Int, roomBehind: Int) -> DeflatedLines {
     if lines.isEmpty {
       return DeflatedLines(
-        data: SharedBytes(SharedBytes.Storage(capacity: roomInFront + roomBehind), from: roomInFront, count: 0), checksum: 0, lineByteCount: 0)
+        data: SharedBytes(SharedBytes.Storage(capacity: roomInFront + roomBehind), from: roomInFront, count: 0), checksum: 0,
+        lineByteCount: 0)
     }
     return withState { state in
       let bound = block_codec_deflate_bound(lines.count)
@@ -78,7 +81,10 @@ public final class BlockCodec: Sendable {
 
   private func withState<R>(_ body: (State) -> R) -> R {
     let state = idle.withLock { $0.popLast() } ?? State(kind)
-    defer { idle.withLock { if $0.count < 4 { $0.append(state) } } }
+    defer {
+      state.trim()
+      idle.withLock { if $0.count < Self.maximumIdleStates { $0.append(state) } }
+    }
     return body(state)
   }
 
@@ -106,6 +112,16 @@ public final class BlockCodec: Sendable {
       }
       return buffer!
     }
+
+    /// One giant line must not keep its room for ever.
+    func trim() {
+      guard capacity > Self.maximumIdleByteCount else { return }
+      buffer?.deallocate()
+      buffer = nil
+      capacity = 0
+    }
+
+    private static let maximumIdleByteCount = 4 << 20
   }
 }
 
@@ -121,4 +137,11 @@ public struct DeflatedLines: Sendable {
   public let checksum: UInt32
   /// Bytes of the lines.
   public let lineByteCount: Int
+
+  /// Deflate data that was made earlier; nothing is checked before it is inflated.
+  public init(data: SharedBytes, checksum: UInt32, lineByteCount: Int) {
+    self.data = data
+    self.checksum = checksum
+    self.lineByteCount = lineByteCount
+  }
 }

@@ -68,13 +68,17 @@ public enum BlockEntry: Sendable, Hashable {
     var entries: [BlockEntry] = []
     var reader = ByteReader(bytes)
     while !reader.isAtEnd {
-      guard let kind = reader.integer(UInt8.self), let length = reader.integer(UInt32.self), var body = reader.part(Int(length)) else { return nil }
+      guard let kind = reader.integer(UInt8.self), let length = reader.integer(UInt32.self), var body = reader.part(Int(length)) else {
+        return nil
+      }
       switch kind {
       case Kind.source:
         guard let id = body.integer(UInt32.self) else { return nil }
         entries.append(.source(id: id, name: String(decoding: body.rest(), as: UTF8.self)))
       case Kind.checkpoint:
-        guard let source = body.integer(UInt32.self), let stream = body.integer(UInt32.self), let count = body.integer(UInt32.self) else { return nil }
+        guard let source = body.integer(UInt32.self), let stream = body.integer(UInt32.self), let count = body.integer(UInt32.self) else {
+          return nil
+        }
         var identity: [UInt8]?
         if count != UInt32.max {
           guard var part = body.part(Int(count)) else { return nil }

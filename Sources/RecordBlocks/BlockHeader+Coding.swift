@@ -1,4 +1,5 @@
 internal import CBlockCodec
+internal import Glibc
 
 /// Why bytes are no block of this segment.
 public enum BlockDamage: Error, Sendable, Hashable {
@@ -21,16 +22,15 @@ public enum BlockDamage: Error, Sendable, Hashable {
 extension BlockHeader {
   static let prefixByteCount = 16
   private static let fixedByteCount = 144
-  private static let gzipMagic: [UInt8] = [0x1F, 0x8B, 8, 4, 0, 0, 0, 0, 0, 0xFF]
-
   /// The bytes at which a header can begin: gzip's magic with an extra field, in our exact shape.
-  static var magic: [UInt8] { gzipMagic }
+  private static let gzipMagic: [UInt8] = [0x1F, 0x8B, 8, 4, 0, 0, 0, 0, 0, 0xFF]
 
   /// The encoded header, from gzip's magic to the header checksum.
   func encode() -> [UInt8] {
     var bytes: [UInt8] = []
     let entryBytes = entries.reduce(0) { $0 + $1.encodedByteCount }
     precondition(entryBytes <= Self.maximumEntryBytes, "a block's entries exceed its header")
+    precondition(isSensible(headerByteCount: Self.minimumByteCount + entryBytes), "a block's header contradicts itself")
     let total = Self.fixedByteCount + entryBytes + 4
     bytes.reserveCapacity(total)
     bytes.append(contentsOf: Self.gzipMagic)
@@ -108,27 +108,42 @@ extension BlockHeader {
     let durableEnd = Offset(try next(UInt64.self))
     _ = try next(UInt64.self)
     guard let entries = BlockEntry.decodeAll(reader.rest()) else { throw .headerChecksum }
-    // A checksum doesn't make a header sane: another program's bug or an attacker can write one too.
-    guard memberByteCount >= total + 10, lineByteCount <= Self.maximumLineBytes, base.rawValue <= UInt64.max / 2, offsetCount <= UInt64.max / 2,
-      kind != .lines || (offsetCount >= 1 && offsetCount <= UInt64(lineByteCount)), kind == .lines || lineByteCount == 0
-    else { throw .headerChecksum }
     self.init(
-      kind: kind, flags: flags, queueID: queueID, salt: salt, base: base, offsetCount: offsetCount, lineByteCount: lineByteCount, source: source,
+      kind: kind, flags: flags, queueID: queueID, salt: salt, base: base, offsetCount: offsetCount, lineByteCount: lineByteCount,
+      source: source,
       firstTime: firstTime, lastTime: lastTime, openAge: openAge, epoch: epoch, cumulativeRecords: cumulativeRecords,
       cumulativeBytes: cumulativeBytes, cumulativeLost: cumulativeLost, durableEnd: durableEnd, entries: entries)
     self.memberByteCount = memberByteCount
     self.bodyChecksum = bodyChecksum
     self.byteCount = total
+    // A checksum doesn't make a header sensible: another program's bug or an attacker can write one too.
+    guard isSensible(headerByteCount: total) else { throw .headerChecksum }
+  }
+
+  /// The facts agree with each other, and believing them costs no more memory than a block may.
+  private func isSensible(headerByteCount: Int) -> Bool {
+    guard lineByteCount >= 0, lineByteCount <= Self.maximumLineBytes, base.rawValue <= UInt64.max / 2, offsetCount <= UInt64.max / 2 else {
+      return false
+    }
+    let dataByteCount = memberByteCount - headerByteCount - 10
+    switch kind {
+    case .lines:
+      return offsetCount >= 1 && offsetCount <= UInt64(lineByteCount) && dataByteCount > 0
+        && dataByteCount <= block_codec_deflate_bound(lineByteCount)
+    case .mark, .snapshot: return offsetCount == 0 && lineByteCount == 0 && dataByteCount == 0
+    case .gap: return offsetCount >= 1 && lineByteCount == 0 && dataByteCount == 0 && gap != nil
+    }
   }
 
   /// The first place in `bytes`, from `start` on, where a header's first ten bytes stand, or nil.
   public static func firstCandidate(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+    guard let base = bytes.baseAddress else { return nil }
     var position = start
-    while position + magic.count <= bytes.count {
-      guard let found = bytes[position...].firstIndex(of: 0x1F) else { return nil }
-      if found + magic.count > bytes.count { return nil }
-      if UnsafeRawBufferPointer(rebasing: bytes[found...]).starts(with: magic) { return found }
-      position = found + 1
+    while position + gzipMagic.count <= bytes.count {
+      guard let found = memchr(base + position, Int32(gzipMagic[0]), bytes.count - position - gzipMagic.count + 1) else { return nil }
+      position = UnsafeRawPointer(found) - base
+      if memcmp(found, gzipMagic, gzipMagic.count) == 0 { return position }
+      position += 1
     }
     return nil
   }

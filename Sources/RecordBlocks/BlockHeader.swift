@@ -88,8 +88,10 @@ public struct BlockHeader: Sendable, Hashable {
 
   /// A header; lengths and checksum are filled in when the member is put together.
   public init(
-    kind: Kind, flags: Flags = [], queueID: QueueID, salt: UInt32, base: Offset, offsetCount: UInt64 = 0, lineByteCount: Int = 0, source: UInt32 = 0,
-    firstTime: Int64, lastTime: Int64, openAge: UInt64, epoch: UInt32, cumulativeRecords: UInt64, cumulativeBytes: UInt64, cumulativeLost: UInt64,
+    kind: Kind, flags: Flags = [], queueID: QueueID, salt: UInt32, base: Offset, offsetCount: UInt64 = 0, lineByteCount: Int = 0,
+    source: UInt32 = 0,
+    firstTime: Int64, lastTime: Int64, openAge: UInt64, epoch: UInt32, cumulativeRecords: UInt64, cumulativeBytes: UInt64,
+    cumulativeLost: UInt64,
     durableEnd: Offset, entries: [BlockEntry] = []
   ) {
     self.kind = kind
@@ -132,12 +134,14 @@ public struct QueueID: Sendable, Hashable, CustomStringConvertible {
 
   /// 32 hexadecimal digits.
   public var description: String {
-    [high, low].map { half in String(repeating: "0", count: half.leadingZeroBitCount / 4 - (half == 0 ? 1 : 0)) + String(half, radix: 16) }.joined()
+    [high, low].map { half in String(repeating: "0", count: half.leadingZeroBitCount / 4 - (half == 0 ? 1 : 0)) + String(half, radix: 16) }
+      .joined()
   }
 
   /// The identity that `description` gave, or nil.
   public init?(_ description: String) {
-    guard description.utf8.count == 32, description.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9"), letters = UInt8(ascii: "a")...UInt8(ascii: "f")
+    guard description.utf8.count == 32, description.utf8.allSatisfy({ digits.contains($0) || letters.contains($0) }) else { return nil }
     guard let high = UInt64(description.prefix(16), radix: 16), let low = UInt64(description.suffix(16), radix: 16) else { return nil }
     self.init(high: high, low: low)
   }

@@ -44,7 +44,8 @@ public struct RecordBatch: ~Copyable, Sendable {
 
   /// Appends all records of another batch. The other's first record must not be a continuation unless this batch is empty.
   public mutating func append(contentsOf other: borrowing RecordBatch) {
-    if isEmpty { firstContinues = other.firstContinues }
+    if other.isEmpty { return }
+    if isEmpty { firstContinues = other.firstContinues } else { precondition(!other.firstContinues, "a continuation begins its batch") }
     appendLines(UnsafeRawBufferPointer(start: other.storage.base, count: other.byteCount), count: other.recordCount)
     lastIsUnended = other.lastIsUnended
   }

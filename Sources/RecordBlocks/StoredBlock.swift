@@ -57,6 +57,13 @@ public struct StoredBlock: Sendable {
     guard member.count == header.memberByteCount, header.byteCount + 10 <= member.count else { throw .truncated }
     let checksum = member.withUnsafeBytes { block_codec_crc32(0, $0.baseAddress! + header.byteCount, $0.count - header.byteCount) }
     guard checksum == header.bodyChecksum else { throw .bodyChecksum }
+    // What follows is sound as it was written; it may still be written by someone who doesn't know the format.
+    let trailer = GzipMember.trailer(checksum: 0, length: UInt64(header.lineByteCount))
+    let hasTrailer = member.withUnsafeBytes { bytes in
+      let end = bytes[(bytes.count - trailer.count)...]
+      return end.prefix(2).elementsEqual(trailer.prefix(2)) && end.suffix(4).elementsEqual(trailer.suffix(4))
+    }
+    guard hasTrailer else { throw .inflate }
     self.header = header
     self.member = member
     uncompressed = nil
