@@ -23,14 +23,15 @@ final class Monitor<State>: @unchecked Sendable {  // `state` is only touched be
     return try body(&state)
   }
 
-  /// Waits under the lock until `body` answers, looking again at each signal of `condition` and when the deadline that `body` sets (monotonic nanoseconds) has come.
-  func wait<R>(for condition: Condition, _ body: (inout State, _ deadline: inout UInt64?) -> R?) -> R {
+  /// Waits under the lock until `body` answers, looking again at each signal of `condition`, and after the nanoseconds that `body` sets.
+  /// A time from now, not a moment: the queue's clock may be one that a test holds still.
+  func wait<R>(for condition: Condition, _ body: (inout State, _ patience: inout UInt64?) -> R?) -> R {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while true {
-      var deadline: UInt64?
-      if let result = body(&state, &deadline) { return result }
-      condition.wait(mutex, until: deadline)
+      var patience: UInt64?
+      if let result = body(&state, &patience) { return result }
+      condition.wait(mutex, for: patience)
     }
   }
 }
@@ -59,12 +60,16 @@ final class Condition: @unchecked Sendable {  // pthread conditions are made for
   /// Wakes one of several threads that wait for the same kind of work.
   func signalOne() { pthread_cond_signal(condition) }
 
-  fileprivate func wait(_ mutex: UnsafeMutablePointer<pthread_mutex_t>, until deadline: UInt64?) {
-    guard let deadline else {
+  fileprivate func wait(_ mutex: UnsafeMutablePointer<pthread_mutex_t>, for patience: UInt64?) {
+    guard let patience else {
       pthread_cond_wait(condition, mutex)
       return
     }
-    var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    // A little more than asked for, so that the time has come when it is looked at; a day at most, so that nothing overflows.
+    let end = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec) + min(patience, 86_400_000_000_000) + 100_000
+    var time = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
     pthread_cond_timedwait(condition, mutex, &time)
   }
 }

@@ -392,20 +392,28 @@ public final class SegmentQueue: Sendable {
     try await body()
   }
 
+  /// The injected clock was set: every thread looks at it again.
+  func clockChanged() {
+    laneChanged.signal()
+    syncWanted.signal()
+    maintenanceWanted.signal()
+  }
+
   // MARK: The syncing thread
 
   private func runSyncer() {
     let interval: UInt64
     if case .interval(let duration) = options.sync { interval = duration.nanosecondsClamped } else { interval = 0 }
     while true {
-      let point: WriteState.SyncPoint? = monitor.wait(for: syncWanted) { state, deadline -> WriteState.SyncPoint?? in
+      let point: WriteState.SyncPoint? = monitor.wait(for: syncWanted) { state, patience -> WriteState.SyncPoint?? in
         if state.writerHasEnded && (state.unsynced.isEmpty || state.syncFailure != nil) { return .some(nil) }
         guard !state.unsynced.isEmpty, state.syncFailure == nil, let point = state.syncPoint else { return nil }
         let due = state.lastSync + interval
+        let now = clock.monotonic()
         let isDue =
-          state.syncIsUrgent || state.isClosing || state.writerHasEnded || state.unsyncedBytes > Self.unsyncedLimit / 2 || clock.monotonic() >= due
+          state.syncIsUrgent || state.isClosing || state.writerHasEnded || state.unsyncedBytes > Self.unsyncedLimit / 2 || now >= due
         guard isDue else {
-          deadline = due
+          patience = due - now
           return nil
         }
         state.isSyncing = true

@@ -9,13 +9,14 @@ extension SegmentQueue {
   func runMaintenance() {
     var due = clock.monotonic()
     while true {
-      let isEnding: Bool = monitor.wait(for: maintenanceWanted) { state, deadline in
+      let isEnding: Bool = monitor.wait(for: maintenanceWanted) { state, patience in
         if state.writerHasEnded && state.syncerHasEnded { return true }
-        if state.maintenanceWanted || clock.monotonic() >= due {
+        let now = clock.monotonic()
+        if state.maintenanceWanted || now >= due {
           state.maintenanceWanted = false
           return false
         }
-        deadline = due
+        patience = due - now
         return nil
       }
       due = clock.monotonic() + Self.period

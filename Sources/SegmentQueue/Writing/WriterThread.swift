@@ -10,6 +10,9 @@ struct WriterThread {
   /// The age at which the active segment's first offset was written; nil while it has none.
   private var activeSince: UInt64?
 
+  /// How long a full queue, a full disk or a failing one is left alone before it is tried again; nanoseconds.
+  private static let retryAfter: UInt64 = 1_000_000_000
+
   private enum Work {
     case block(PendingBlock)
     case gap(WriteState.GapKey, Gap)
@@ -49,9 +52,9 @@ struct WriterThread {
     let limit = queue.options.segmentLimit
     let writer = writer
     let activeSince = activeSince
-    return queue.monitor.wait(for: queue.laneChanged) { state, deadline -> Work? in
+    return queue.monitor.wait(for: queue.laneChanged) { state, patience -> Work? in
       let now = queue.clock.monotonic()
-      func wake(at time: UInt64) { deadline = min(deadline ?? .max, time) }
+      func wake(at time: UInt64) { patience = min(patience ?? .max, time - min(now, time)) }
       if let failure = state.syncFailure { return .replace(failure) }
       for (source, block) in state.open {
         if block.deadline <= now || state.isClosing {
@@ -161,7 +164,7 @@ struct WriterThread {
           sum.firstTime = min(sum.firstTime, gap.firstTime)
         }
         state.pendingGaps[key] = sum
-        state.gapsDue = now + 1_000_000_000
+        state.gapsDue = now + Self.retryAfter
       }
       recover(from: error)
     }
@@ -199,7 +202,7 @@ struct WriterThread {
       state.isFull = true
       state.fullBecauseOf = because
       state.writing = nil
-      state.lookForRoomAt = now + 1_000_000_000
+      state.lookForRoomAt = now + Self.retryAfter
       let isClosing = state.isClosing
       let leaving = ([pending] + state.lane).filter { $0.whenFull == .dropNewest || isClosing }
       state.lane = ([pending] + state.lane).filter { !($0.whenFull == .dropNewest || isClosing) }
@@ -244,7 +247,7 @@ struct WriterThread {
         defer {
           state.isFull = true
           state.fullBecauseOf = nil
-          state.lookForRoomAt = now + 1_000_000_000
+          state.lookForRoomAt = now + Self.retryAfter
         }
         return !state.isFull
       }
@@ -293,10 +296,11 @@ struct WriterThread {
     } catch {
       // Still the same trouble: what is in memory waits, and so do the sources. Tried again in a second, or given up when the queue closes.
       let now = queue.clock.monotonic()
-      let isClosing = queue.monitor.wait(for: queue.laneChanged) { state, deadline -> Bool? in
+      let isClosing = queue.monitor.wait(for: queue.laneChanged) { state, patience -> Bool? in
         if state.isClosing { return true }
-        if queue.clock.monotonic() >= now + 1_000_000_000 { return false }
-        deadline = now + 1_000_000_000
+        let waited = queue.clock.monotonic() - now
+        if waited >= Self.retryAfter { return false }
+        patience = Self.retryAfter - waited
         return nil
       }
       if isClosing { fail(QueueError(error)) }
@@ -344,7 +348,7 @@ struct WriterThread {
       queue.maintenanceWanted.signal()
     } catch {
       let now = queue.clock.monotonic()
-      queue.monitor.withLock { $0.rollRetryAt = now + 1_000_000_000 }
+      queue.monitor.withLock { $0.rollRetryAt = now + Self.retryAfter }
       queue.notify(QueueNotice(.warning, "a new segment can't be started; writing goes on in the old one", ("error", error.description)))
     }
   }
