@@ -59,22 +59,28 @@ import Testing
           format: json
           max_line: 64KiB
           idle_flush: 5s
+          max_open_files: 1000
+          rescan: 500ms
           multiline: { start: '^\d{4}-', timeout: 2s }
         app: { type: file, paths: /var/log/app/*.log }
-        network: { type: syslog, listen: "udp://[::1]:5514", format: raw, receive_buffer: 16MiB, when_full: wait }
+        network: { type: syslog, listen: "udp://[::1]:5514", format: raw, receive_buffer: 16MiB, utc_offset: "+05:30", when_full: wait }
         devices: { type: syslog, listen: udp://127.0.0.1:514 }
       """#)
     let java = FileSourceDefinition(
-      paths: ["/var/log/app/java.out", "*.out"], exclude: ["debug.out"], startAt: .end, format: .json, maxLineBytes: 65_536, idleFlush: .seconds(5),
-      multiline: FileSourceDefinition.Multiline(start: #"^\d{4}-"#, timeout: .seconds(2)))
-    let network = SyslogSourceDefinition(listen: ListenAddress(host: "::1", port: 5514), format: .raw, receiveBufferBytes: 16 << 20)
+      paths: ["/var/log/app/java.out", "*.out"], exclude: ["debug.out"], startAt: .end, format: .json, maxLineBytes: 65_536,
+      idleFlush: .seconds(5),
+      multiline: FileSourceDefinition.Multiline(start: #"^\d{4}-"#, timeout: .seconds(2)), maxOpenFiles: 1000,
+      rescan: .milliseconds(500))
+    let network = SyslogSourceDefinition(
+      listen: ListenAddress(host: "::1", port: 5514), format: .raw, receiveBufferBytes: 16 << 20, utcOffsetMinutes: 330)
     #expect(
       loaded.sources == [
         SourceDefinition(name: "java", kind: .file(java), whenFull: .wait),
         SourceDefinition(name: "app", kind: .file(FileSourceDefinition(paths: ["/var/log/app/*.log"])), whenFull: .wait),
         SourceDefinition(name: "network", kind: .syslog(network), whenFull: .wait),
         SourceDefinition(
-          name: "devices", kind: .syslog(SyslogSourceDefinition(listen: ListenAddress(host: "127.0.0.1", port: 514))), whenFull: .dropNewest),
+          name: "devices", kind: .syslog(SyslogSourceDefinition(listen: ListenAddress(host: "127.0.0.1", port: 514))), whenFull: .dropNewest
+        ),
       ])
   }
 
@@ -111,7 +117,8 @@ import Testing
     let http = HTTPSinkDefinition(
       url: SecretText("https://collector.example/ingest"), format: .jsonArray, compression: .none,
       batch: HTTPSinkDefinition.Batch(maxRecords: 10, maxBytes: 2 << 20, linger: .zero),
-      headers: [HTTPSinkDefinition.Header(name: "X-Team", value: SecretText("logs"))], timeout: .seconds(60), connectTimeout: .milliseconds(500),
+      headers: [HTTPSinkDefinition.Header(name: "X-Team", value: SecretText("logs"))], timeout: .seconds(60),
+      connectTimeout: .milliseconds(500),
       certificateAuthorityFile: "own-ca.pem", retry: HTTPSinkDefinition.Retry(initial: .milliseconds(100), max: .seconds(300), attempts: 7),
       onReject: .wait)
     let pull = PullDefinition(

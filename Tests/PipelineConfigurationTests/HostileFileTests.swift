@@ -107,7 +107,10 @@ import Testing
 
   @Test func `of any bytes ends with a message`() {
     var generator = SplitMix(state: 42)
-    let tokens = ["{", "}", "[", "]", ":", ": ", "- ", "? ", "&a ", "*a", "!t ", "'", "\"", "\n", "  ", "#", "|\n", ">-\n", "${", "}", "queue", "sources", "type", ",", "%", "@", "---\n", "...\n", "\t", "é", "<<", "a", "=", "~"]
+    let tokens = [
+      "{", "}", "[", "]", ":", ": ", "- ", "? ", "&a ", "*a", "!t ", "'", "\"", "\n", "  ", "#", "|\n", ">-\n", "${", "}", "queue",
+      "sources", "type", ",", "%", "@", "---\n", "...\n", "\t", "é", "<<", "a", "=", "~",
+    ]
     for _ in 0..<3000 {
       let yaml = (0..<Int(generator.next() % 40)).map { _ in tokens[Int(generator.next() % UInt64(tokens.count))] }.joined()
       #expect(!mistakes(yaml).isEmpty, "\(yaml)")

@@ -11,15 +11,19 @@ import Testing
     ("${A}", "one"), ("x-${A}-${B}-y", "x-one-two words-y"), ("${A:-z}", "one"), ("${E:-z}", "z"), ("${U:-z}", "z"), ("${U:-}x", "x"),
     ("$${A}", "${A}"), ("$$${A}", "$${A}"), ("$A", "$A"), ("a$", "a$"), ("${file:/f}", "first\nsecond"), ("${U:-a:-b}", "a:-b"),
   ]) func `replaces what it knows, once`(text: String, expected: String) throws {
-    var substitution = Substitution(environment: ["A": "one", "B": "two words", "E": ""]) { _, _ throws(ReadFailure) in Array("first\nsecond\n".utf8) }
+    var substitution = Substitution(environment: ["A": "one", "B": "two words", "E": ""]) { _, _ throws(ReadFailure) in
+      Array("first\nsecond\n".utf8)
+    }
     #expect(try substitution.apply(to: text).get().value == expected)
   }
 
   @Test func `happens after parsing, so a value is never structure`() throws {
     let evil = "x, name: evil }\nserver: {}\n# ${A} \" ' *a &b"
-    #expect(try pipeline(
-      "sources: { in: { type: file, paths: ['${EVIL:-x}'] } }\nqueue: { name: q }\n", environment: ["EVIL": evil.replacing("\n", with: " ")]
-    ).sources[0].kind == .file(FileSourceDefinition(paths: [evil.replacing("\n", with: " ")])))
+    #expect(
+      try pipeline(
+        "sources: { in: { type: file, paths: ['${EVIL:-x}'] } }\nqueue: { name: q }\n",
+        environment: ["EVIL": evil.replacing("\n", with: " ")]
+      ).sources[0].kind == .file(FileSourceDefinition(paths: [evil.replacing("\n", with: " ")])))
   }
 
   @Test func `what was put in is not looked at again`() throws {
@@ -32,7 +36,13 @@ import Testing
   }
 
   @Test func `works in quotes of both kinds and in none`() throws {
-    for text in ["${A}", "'${A}'", "\"${A}\""] { #expect(try path(text, environment: ["A": "a b"]) == "a b") }
+    for text in ["'${A}'", "\"${A}\""] { #expect(try path(text, environment: ["A": "a b"]) == "a b") }
+    #expect(try pipeline("queue:\n  path: ${A:-b}x\nsources: { in: { type: stdin } }", environment: ["A": "a b"]).queue.path == "a bx")
+  }
+
+  @Test func `needs quotes inside braces, as YAML does`() {
+    let quotes = "not valid YAML: inside { } and [ ] a value with '${' must be in quotes: \"${NAME}\""
+    #expect(mistakes("queue: { path: ${A} }\nsources: { in: { type: stdin } }", environment: ["A": "a"]) == ["p.yaml:1:17: \(quotes)"])
   }
 
   @Test func `an empty variable is not an unset one`() {
@@ -43,7 +53,9 @@ import Testing
   @Test func `a secret file is small, and text`() {
     let yaml = "queue: { path: 'data/${file:/f}' }\nsources: { in: { type: stdin } }"
     #expect(
-      mistakes(yaml, files: ["/f": String(repeating: "a", count: 65_537)]) == ["p.yaml:1:16: queue.path: cannot read '/f': it is larger than 64KiB"])
+      mistakes(yaml, files: ["/f": String(repeating: "a", count: 65_537)]) == [
+        "p.yaml:1:16: queue.path: cannot read '/f': it is larger than 64KiB"
+      ])
     var files = TestFiles(["p.yaml": yaml])
     files.files["/f"] = [0xFF, 0xFE]
     #expect(files.mistakes() == ["p.yaml:1:16: queue.path: the file '/f' is not UTF-8"])

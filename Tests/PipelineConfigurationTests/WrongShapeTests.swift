@@ -14,7 +14,7 @@ private let badShapes: [BadFile] = [
     "an empty file",
     yaml: "",
     mistakes: [
-      #"p.yaml:1:1: the file is empty; a pipeline needs at least 'sources:'"#,
+      #"p.yaml:1:1: the file is empty; a pipeline needs at least 'sources:'"#
     ]),
   BadFile(
     "only a comment",
@@ -22,7 +22,7 @@ private let badShapes: [BadFile] = [
       # nothing here
       """#,
     mistakes: [
-      #"p.yaml:1:1: the file is empty; a pipeline needs at least 'sources:'"#,
+      #"p.yaml:1:1: the file is empty; a pipeline needs at least 'sources:'"#
     ]),
   BadFile(
     "only a document marker",
@@ -30,7 +30,7 @@ private let badShapes: [BadFile] = [
       ---
       """#,
     mistakes: [
-      #"p.yaml:2:1: the file is empty; a pipeline needs at least 'sources:'"#,
+      #"p.yaml:2:1: the file is empty; a pipeline needs at least 'sources:'"#
     ]),
   BadFile(
     "a list at the top",
@@ -38,7 +38,7 @@ private let badShapes: [BadFile] = [
       - sources
       """#,
     mistakes: [
-      #"p.yaml:1:1: expected a mapping such as { queue: …, sources: …, sinks: … }, got a list"#,
+      #"p.yaml:1:1: expected a mapping such as { queue: …, sources: …, sinks: … }, got a list"#
     ]),
   BadFile(
     "a text at the top",
@@ -46,7 +46,7 @@ private let badShapes: [BadFile] = [
       sources
       """#,
     mistakes: [
-      #"p.yaml:1:1: expected a mapping such as { queue: …, sources: …, sinks: … }, got 'sources'"#,
+      #"p.yaml:1:1: expected a mapping such as { queue: …, sources: …, sinks: … }, got 'sources'"#
     ]),
   BadFile(
     "a tab as indentation",
@@ -55,7 +55,7 @@ private let badShapes: [BadFile] = [
       	app: { type: file, paths: [/a] }
       """#,
     mistakes: [
-      #"p.yaml:2:1: not valid YAML: a tab can't indent; use spaces"#,
+      #"p.yaml:2:1: not valid YAML: a tab can't indent; use spaces"#
     ]),
   BadFile(
     "an unclosed bracket",
@@ -64,7 +64,7 @@ private let badShapes: [BadFile] = [
         app: { type: file, paths: [/a }
       """#,
     mistakes: [
-      #"p.yaml:2:33: not valid YAML: did not find expected ',' or ']' (while parsing a flow sequence that begins in line 2, column 29)"#,
+      #"p.yaml:2:33: not valid YAML: did not find expected ',' or ']' (while parsing a flow sequence that begins in line 2, column 29)"#
     ]),
   BadFile(
     "an unclosed quote",
@@ -73,7 +73,7 @@ private let badShapes: [BadFile] = [
         app: { type: file, paths: ["/a] }
       """#,
     mistakes: [
-      #"p.yaml:3:1: not valid YAML: found unexpected end of stream (while scanning a quoted scalar that begins in line 2, column 30)"#,
+      #"p.yaml:3:1: not valid YAML: found unexpected end of stream (while scanning a quoted scalar that begins in line 2, column 30)"#
     ]),
   BadFile(
     "a colon inside a plain value",
@@ -83,7 +83,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:2:10: not valid YAML: a ':' can't stand here; put a value that holds ': ' in quotes, and check the indentation"#,
+      #"p.yaml:2:10: not valid YAML: a ':' can't stand here; put a value that holds ': ' in quotes, and check the indentation"#
     ]),
   BadFile(
     "bad indentation",
@@ -93,7 +93,7 @@ private let badShapes: [BadFile] = [
         other: { type: syslog }
       """#,
     mistakes: [
-      #"p.yaml:3:3: not valid YAML: did not find expected key (while parsing a block mapping that begins in line 1, column 1)"#,
+      #"p.yaml:3:3: not valid YAML: did not find expected key (while parsing a block mapping that begins in line 1, column 1)"#
     ]),
   BadFile(
     "two documents",
@@ -103,7 +103,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:2:1: a second YAML document begins here; a file holds one pipeline: remove '---', or use two files"#,
+      #"p.yaml:2:1: a second YAML document begins here; a file holds one pipeline: remove '---', or use two files"#
     ]),
   BadFile(
     "a glob without quotes that begins with a star",
@@ -111,7 +111,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: file, paths: [*.log] } }
       """#,
     mistakes: [
-      #"p.yaml:1:40: anchors and aliases (&name, *name) can't stand in a pipeline file; write the value out, or in quotes if it begins with & or *"#,
+      #"p.yaml:1:40: anchors and aliases (&name, *name) can't stand in a pipeline file; write the value out, or in quotes if it begins with & or *"#
     ]),
   BadFile(
     "a value that begins with a percent sign",
@@ -120,7 +120,7 @@ private let badShapes: [BadFile] = [
       sinks: { a: { type: file, path: %Y.log } }
       """#,
     mistakes: [
-      #"p.yaml:2:33: not valid YAML: a value can't begin with '%' unless it is in quotes"#,
+      #"p.yaml:2:33: not valid YAML: a value can't begin with '%' unless it is in quotes"#
     ]),
   BadFile(
     "a value that begins with an at sign",
@@ -129,7 +129,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:16: not valid YAML: a value can't begin with '@' unless it is in quotes"#,
+      #"p.yaml:1:16: not valid YAML: a value can't begin with '@' unless it is in quotes"#
     ]),
   BadFile(
     "an anchor and its alias",
@@ -139,7 +139,7 @@ private let badShapes: [BadFile] = [
         other: *defaults
       """#,
     mistakes: [
-      #"p.yaml:2:8: anchors and aliases (&name, *name) can't stand in a pipeline file; write the value out, or in quotes if it begins with & or *"#,
+      #"p.yaml:2:8: anchors and aliases (&name, *name) can't stand in a pipeline file; write the value out, or in quotes if it begins with & or *"#
     ]),
   BadFile(
     "a merge key",
@@ -148,7 +148,7 @@ private let badShapes: [BadFile] = [
         app: { <<: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:2:10: merge keys (<<) can't stand in a pipeline file; write the values out"#,
+      #"p.yaml:2:10: merge keys (<<) can't stand in a pipeline file; write the values out"#
     ]),
   BadFile(
     "a tag",
@@ -166,7 +166,7 @@ private let badShapes: [BadFile] = [
       sources: { [app]: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:12: a key must be a plain text, not a list"#,
+      #"p.yaml:1:12: a key must be a plain text, not a list"#
     ]),
   BadFile(
     "a mapping as a key",
@@ -174,7 +174,7 @@ private let badShapes: [BadFile] = [
       sources: { { a: b }: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:12: a key must be a plain text, not a mapping"#,
+      #"p.yaml:1:12: a key must be a plain text, not a mapping"#
     ]),
   BadFile(
     "an unknown key at the top level",
@@ -183,7 +183,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:1: unknown key 'quue' at the top level; did you mean 'queue'?"#,
+      #"p.yaml:1:1: unknown key 'quue' at the top level; did you mean 'queue'?"#
     ]),
   BadFile(
     "a mistyped key in the queue",
@@ -193,7 +193,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:2:3: unknown key 'max_sise' in queue; did you mean 'max_size'?"#,
+      #"p.yaml:2:3: unknown key 'max_sise' in queue; did you mean 'max_size'?"#
     ]),
   BadFile(
     "a key with a hyphen",
@@ -202,7 +202,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:10: unknown key 'max-size' in queue; did you mean 'max_size'?"#,
+      #"p.yaml:1:10: unknown key 'max-size' in queue; did you mean 'max_size'?"#
     ]),
   BadFile(
     "a key with capitals",
@@ -211,7 +211,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:10: unknown key 'MaxSize' in queue; did you mean 'max_size'?"#,
+      #"p.yaml:1:10: unknown key 'MaxSize' in queue; did you mean 'max_size'?"#
     ]),
   BadFile(
     "an unknown key far from any",
@@ -220,7 +220,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:10: unknown key 'colour' in queue; known are name, path, max_size, min_free_disk, overflow, sync, linger, retention"#,
+      #"p.yaml:1:10: unknown key 'colour' in queue; known are name, path, max_size, min_free_disk, overflow, sync, linger, retention"#
     ]),
   BadFile(
     "a mistyped key in retention",
@@ -229,7 +229,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:23: unknown key 'keeep' in queue.retention; did you mean 'keep'?"#,
+      #"p.yaml:1:23: unknown key 'keeep' in queue.retention; did you mean 'keep'?"#
     ]),
   BadFile(
     "a key of another type of source",
@@ -237,7 +237,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: file, paths: [/a], listen: udp://127.0.0.1:5514 } }
       """#,
     mistakes: [
-      #"p.yaml:1:44: unknown key 'listen' in sources.app; it belongs to sources of type syslog, and this one is file"#,
+      #"p.yaml:1:44: unknown key 'listen' in sources.app; it belongs to sources of type syslog, and this one is file"#
     ]),
   BadFile(
     "a key of another type of sink",
@@ -246,7 +246,7 @@ private let badShapes: [BadFile] = [
       sinks: { a: { type: file, path: out/a.log, batch: { max_records: 5 } } }
       """#,
     mistakes: [
-      #"p.yaml:2:44: unknown key 'batch' in sinks.a; it belongs to sinks of type http, and this one is file"#,
+      #"p.yaml:2:44: unknown key 'batch' in sinks.a; it belongs to sinks of type http, and this one is file"#
     ]),
   BadFile(
     "a mistyped key of a source",
@@ -284,7 +284,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:1: server: the HTTP side isn't in this version of Sluice; remove the section"#,
+      #"p.yaml:1:1: server: the HTTP side isn't in this version of Sluice; remove the section"#
     ]),
   BadFile(
     "a key given twice",
@@ -296,7 +296,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:4:3: key 'name' is given twice, first in line 2; remove one"#,
+      #"p.yaml:4:3: key 'name' is given twice, first in line 2; remove one"#
     ]),
   BadFile(
     "a source given twice, and another mistake",
@@ -330,7 +330,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:21: key 'name' is given twice, first in line 1; remove one"#,
+      #"p.yaml:1:21: key 'name' is given twice, first in line 1; remove one"#
     ]),
   BadFile(
     "no sources",
@@ -338,7 +338,7 @@ private let badShapes: [BadFile] = [
       queue: { name: a }
       """#,
     mistakes: [
-      #"p.yaml:1:1: 'sources' is missing; add sources: { app: { type: file, paths: [/var/log/app/*.log] } }"#,
+      #"p.yaml:1:1: 'sources' is missing; add sources: { app: { type: file, paths: [/var/log/app/*.log] } }"#
     ]),
   BadFile(
     "empty sources",
@@ -346,7 +346,7 @@ private let badShapes: [BadFile] = [
       sources: {}
       """#,
     mistakes: [
-      #"p.yaml:1:1: sources: a pipeline needs at least one source"#,
+      #"p.yaml:1:1: sources: a pipeline needs at least one source"#
     ]),
   BadFile(
     "sources with nothing in it",
@@ -355,7 +355,7 @@ private let badShapes: [BadFile] = [
       queue: { name: a }
       """#,
     mistakes: [
-      #"p.yaml:1:9: sources: expected a mapping such as { app: { type: file, paths: [/var/log/app/*.log] } }, got nothing"#,
+      #"p.yaml:1:9: sources: expected a mapping such as { app: { type: file, paths: [/var/log/app/*.log] } }, got nothing"#
     ]),
   BadFile(
     "sources as a list",
@@ -365,7 +365,7 @@ private let badShapes: [BadFile] = [
           paths: [/a]
       """#,
     mistakes: [
-      #"p.yaml:2:3: sources: expected a mapping such as { app: { type: file, paths: [/var/log/app/*.log] } }, got a list"#,
+      #"p.yaml:2:3: sources: expected a mapping such as { app: { type: file, paths: [/var/log/app/*.log] } }, got a list"#
     ]),
   BadFile(
     "a source with nothing in it",
@@ -374,7 +374,7 @@ private let badShapes: [BadFile] = [
         app:
       """#,
     mistakes: [
-      #"p.yaml:2:7: sources.app: expected a mapping such as { type: file, paths: [/var/log/app/*.log] }, got nothing"#,
+      #"p.yaml:2:7: sources.app: expected a mapping such as { type: file, paths: [/var/log/app/*.log] }, got nothing"#
     ]),
   BadFile(
     "a source without a type",
@@ -382,7 +382,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { paths: [/a] } }
       """#,
     mistakes: [
-      #"p.yaml:1:12: sources.app: 'type' is missing; add type: file"#,
+      #"p.yaml:1:12: sources.app: 'type' is missing; add type: file"#
     ]),
   BadFile(
     "a file source without paths",
@@ -390,7 +390,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: file } }
       """#,
     mistakes: [
-      #"p.yaml:1:12: sources.app: 'paths' is missing; add paths: [/var/log/app/*.log]"#,
+      #"p.yaml:1:12: sources.app: 'paths' is missing; add paths: [/var/log/app/*.log]"#
     ]),
   BadFile(
     "a file source with no path in its list",
@@ -398,7 +398,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: file, paths: [] } }
       """#,
     mistakes: [
-      #"p.yaml:1:38: sources.app.paths: expected at least one path such as /var/log/app/*.log"#,
+      #"p.yaml:1:38: sources.app.paths: expected at least one path such as /var/log/app/*.log"#
     ]),
   BadFile(
     "a syslog source without an address",
@@ -406,7 +406,7 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: syslog } }
       """#,
     mistakes: [
-      #"p.yaml:1:12: sources.app: 'listen' is missing; add listen: udp://127.0.0.1:5514"#,
+      #"p.yaml:1:12: sources.app: 'listen' is missing; add listen: udp://127.0.0.1:5514"#
     ]),
   BadFile(
     "sinks without what they need",
@@ -428,6 +428,6 @@ private let badShapes: [BadFile] = [
       sources: { app: { type: file, paths: [/a], format: json, multiline: {} } }
       """#,
     mistakes: [
-      #"p.yaml:1:58: sources.app.multiline: 'start' is missing; add start: '^\d{4}-'"#,
+      #"p.yaml:1:58: sources.app.multiline: 'start' is missing; add start: '^\d{4}-'"#
     ]),
 ]

@@ -17,7 +17,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '1000000000'"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '1000000000'"#
     ]),
   BadFile(
     "a size with a short unit",
@@ -26,7 +26,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '64M'; did you mean '64MiB'?"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '64M'; did you mean '64MiB'?"#
     ]),
   BadFile(
     "a size in small letters with a blank",
@@ -35,7 +35,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '10 gib'; did you mean '10GiB'?"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '10 gib'; did you mean '10GiB'?"#
     ]),
   BadFile(
     "a size with a fraction",
@@ -44,7 +44,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '1.5GiB'"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '1.5GiB'"#
     ]),
   BadFile(
     "a size that looks octal",
@@ -53,7 +53,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '064MiB'"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '064MiB'"#
     ]),
   BadFile(
     "a size that is negative",
@@ -62,7 +62,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '-1GiB'"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '-1GiB'"#
     ]),
   BadFile(
     "a size with nothing",
@@ -71,7 +71,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got nothing"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got nothing"#
     ]),
   BadFile(
     "a size that is an empty text",
@@ -80,7 +80,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got ''"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got ''"#
     ]),
   BadFile(
     "a queue that is too small",
@@ -89,7 +89,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '1MiB'"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '1MiB'"#
     ]),
   BadFile(
     "a size that no number holds",
@@ -98,7 +98,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '999999999999999999TiB'"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got '999999999999999999TiB'"#
     ]),
   BadFile(
     "a size as a list",
@@ -107,7 +107,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got a list"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got a list"#
     ]),
   BadFile(
     "a size as a mapping",
@@ -116,7 +116,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got a mapping"#,
+      #"p.yaml:1:20: queue.max_size: expected a size such as 10GiB (at least 8MiB), got a mapping"#
     ]),
   BadFile(
     "a line longer than a quarter of the queue",
@@ -125,7 +125,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin, max_line: 16MiB } }
       """#,
     mistakes: [
-      #"p.yaml:2:42: sources.app.max_line: 16MiB is more than a quarter of queue.max_size (32MiB)"#,
+      #"p.yaml:2:42: sources.app.max_line: 16MiB is more than a quarter of queue.max_size (32MiB)"#
     ]),
   BadFile(
     "a duration without a unit",
@@ -134,7 +134,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:18: queue.linger: expected a duration such as 50ms (0s to 1m), got '50'"#,
+      #"p.yaml:1:18: queue.linger: expected a duration such as 50ms (0s to 1m), got '50'"#
     ]),
   BadFile(
     "a duration in words",
@@ -153,7 +153,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:32: queue.retention.max_age: expected a duration such as 30d (at least 1ms), or 'none', got '365000d'"#,
+      #"p.yaml:1:32: queue.retention.max_age: expected a duration such as 30d (at least 1ms), or 'none', got '365000d'"#
     ]),
   BadFile(
     "a duration that looks like a boolean",
@@ -162,7 +162,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:18: queue.linger: expected a duration such as 50ms (0s to 1m), got 'no'"#,
+      #"p.yaml:1:18: queue.linger: expected a duration such as 50ms (0s to 1m), got 'no'"#
     ]),
   BadFile(
     "a linger of an hour",
@@ -171,7 +171,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:18: queue.linger: expected a duration such as 50ms (0s to 1m), got '1h'"#,
+      #"p.yaml:1:18: queue.linger: expected a duration such as 50ms (0s to 1m), got '1h'"#
     ]),
   BadFile(
     "sexagesimal digits",
@@ -180,7 +180,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:18: queue.linger: expected a duration such as 50ms (0s to 1m), got '1:30'"#,
+      #"p.yaml:1:18: queue.linger: expected a duration such as 50ms (0s to 1m), got '1:30'"#
     ]),
   BadFile(
     "a mistyped overflow",
@@ -189,7 +189,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:20: queue.overflow: expected wait or drop_oldest, got 'drop_oldst'; did you mean 'drop_oldest'?"#,
+      #"p.yaml:1:20: queue.overflow: expected wait or drop_oldest, got 'drop_oldst'; did you mean 'drop_oldest'?"#
     ]),
   BadFile(
     "a boolean for a choice",
@@ -208,7 +208,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:16: queue.sync: expected each_block, never or an interval such as 1s, got 'each-block'; did you mean 'each_block'?"#,
+      #"p.yaml:1:16: queue.sync: expected each_block, never or an interval such as 1s, got 'each-block'; did you mean 'each_block'?"#
     ]),
   BadFile(
     "a type that isn't there",
@@ -216,7 +216,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: kafka } }
       """#,
     mistakes: [
-      #"p.yaml:1:25: sources.app.type: expected file, syslog or stdin, got 'kafka'"#,
+      #"p.yaml:1:25: sources.app.type: expected file, syslog or stdin, got 'kafka'"#
     ]),
   BadFile(
     "a mistyped type",
@@ -244,7 +244,7 @@ private let badValues: [BadFile] = [
       consumers: { c: { mode: lease } }
       """#,
     mistakes: [
-      #"p.yaml:2:25: consumers.c.mode: leases need the HTTP side, which isn't in this version of Sluice; expected cursor"#,
+      #"p.yaml:2:25: consumers.c.mode: leases need the HTTP side, which isn't in this version of Sluice; expected cursor"#
     ]),
   BadFile(
     "a consumer with a mistyped mode",
@@ -263,7 +263,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin, when_full: drop_oldest } }
       """#,
     mistakes: [
-      #"p.yaml:1:43: sources.app.when_full: expected wait or drop_newest, got 'drop_oldest'; did you mean 'drop_newest'?"#,
+      #"p.yaml:1:43: sources.app.when_full: expected wait or drop_newest, got 'drop_oldest'; did you mean 'drop_newest'?"#
     ]),
   BadFile(
     "words in an HTTP sink",
@@ -283,7 +283,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:16: queue.name: expected a name of a-z, 0-9, '.', '_' and '-' that begins with a letter or digit, at most 64 long, got 'App'; did you mean 'app'?"#,
+      #"p.yaml:1:16: queue.name: expected a name of a-z, 0-9, '.', '_' and '-' that begins with a letter or digit, at most 64 long, got 'App'; did you mean 'app'?"#
     ]),
   BadFile(
     "a queue's name that leads out",
@@ -292,7 +292,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:16: queue.name: expected a name of a-z, 0-9, '.', '_' and '-' that begins with a letter or digit, at most 64 long, got '../a'"#,
+      #"p.yaml:1:16: queue.name: expected a name of a-z, 0-9, '.', '_' and '-' that begins with a letter or digit, at most 64 long, got '../a'"#
     ]),
   BadFile(
     "a queue's name for dead letters",
@@ -301,7 +301,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:16: queue.name: a name can't end in '.dead-letters': those are the dead-letter queues'"#,
+      #"p.yaml:1:16: queue.name: a name can't end in '.dead-letters': those are the dead-letter queues'"#
     ]),
   BadFile(
     "a source's name with blanks",
@@ -309,7 +309,7 @@ private let badValues: [BadFile] = [
       sources: { "my app": { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:12: sources: expected a name of a-z, 0-9, '.', '_' and '-' that begins with a letter or digit, at most 64 long, got 'my app'"#,
+      #"p.yaml:1:12: sources: expected a name of a-z, 0-9, '.', '_' and '-' that begins with a letter or digit, at most 64 long, got 'my app'"#
     ]),
   BadFile(
     "a name of 65 letters",
@@ -317,7 +317,7 @@ private let badValues: [BadFile] = [
       sources: { aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:12: sources: expected a name of a-z, 0-9, '.', '_' and '-' that begins with a letter or digit, at most 64 long, got 'aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff…'"#,
+      #"p.yaml:1:12: sources: expected a name of a-z, 0-9, '.', '_' and '-' that begins with a letter or digit, at most 64 long, got 'aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff…'"#
     ]),
   BadFile(
     "a sink and a consumer of one name",
@@ -327,7 +327,7 @@ private let badValues: [BadFile] = [
       consumers: { nightly: {} }
       """#,
     mistakes: [
-      #"p.yaml:3:14: consumers: the name 'nightly' is taken in line 2; sinks and consumers of a file need different names"#,
+      #"p.yaml:3:14: consumers: the name 'nightly' is taken in line 2; sinks and consumers of a file need different names"#
     ]),
   BadFile(
     "a consumer that is called like a sink's manifest",
@@ -336,6 +336,6 @@ private let badValues: [BadFile] = [
       consumers: { archive.files: {} }
       """#,
     mistakes: [
-      #"p.yaml:2:14: consumers: a name can't end in '.files': such files stand beside the cursors"#,
+      #"p.yaml:2:14: consumers: a name can't end in '.files': such files stand beside the cursors"#
     ]),
 ]

@@ -38,7 +38,8 @@ struct CrossChecks {
       let queue = pipeline.definition.queue
       let namePlace = pipeline.place("queue.name")
       if let first = names[queue.name] {
-        diagnostics.report(namePlace, "queue.name: \(queue.name.quoted) is the queue of \(first.text) too; each file needs a queue of its own")
+        diagnostics.report(
+          namePlace, "queue.name: \(queue.name.quoted) is the queue of \(first.text) too; each file needs a queue of its own")
       }
       names[queue.name] = names[queue.name] ?? namePlace
       let place = pipeline.place("queue.path")
@@ -79,18 +80,18 @@ struct CrossChecks {
     var place: Place
     var name: String
     var shown: String
-    /// The directories before anything that varies, with a slash at the end.
-    var fixedDirectory: String
+    /// The text that all its paths begin with.
+    var fixedPart: String
   }
 
   private func outputs(of pipeline: LocatedPipeline) -> [Output] {
     pipeline.definition.sinks.compactMap { sink in
       guard case .file(let file) = sink.kind, OutputPath.problem(file.path) == nil else { return nil }
       let path = "sinks.\(sink.name).path"
-      let fixed = normalized(file.path, in: workingDirectory).prefix { $0 != "%" }
+      let pattern = PathPattern(template: file.path, directory: workingDirectory)
       return Output(
-        pattern: PathPattern(template: file.path, directory: workingDirectory), place: pipeline.place(path), name: path,
-        shown: pipeline.printable(path, default: file.path), fixedDirectory: fixed[...(fixed.lastIndex(of: "/") ?? fixed.startIndex)] + "")
+        pattern: pattern, place: pipeline.place(path), name: path,
+        shown: pipeline.printable(path, default: file.path), fixedPart: pattern.fixedPart)
     }
   }
 
@@ -102,16 +103,18 @@ struct CrossChecks {
     }
     var earlier: [Output] = []
     for output in pipelines.flatMap(outputs) {
-      // The directories tell most apart at once; only what is left is looked at byte by byte.
+      // The beginnings tell most apart at once; only what is left is looked at byte by byte.
       let other = earlier.first {
-        ($0.fixedDirectory.hasPrefix(output.fixedDirectory) || output.fixedDirectory.hasPrefix($0.fixedDirectory)) && $0.pattern.meets(output.pattern)
+        ($0.fixedPart.hasPrefix(output.fixedPart) || output.fixedPart.hasPrefix($0.fixedPart)) && $0.pattern.meets(output.pattern)
       }
       if let other {
-        diagnostics.report(output.place, "\(output.name): \(output.shown) could name the same file as \(other.shown) of \(other.place.text)")
+        diagnostics.report(
+          output.place, "\(output.name): \(output.shown) could name the same file as \(other.shown) of \(other.place.text)")
       }
       earlier.append(output)
-      if let queue = ancestors(of: output.fixedDirectory).compactMap({ queues[$0] }).first {
-        diagnostics.report(output.place, "\(output.name): \(output.shown) lies in the directory of the queue \(queue.quoted); write elsewhere")
+      if let queue = ancestors(of: output.fixedPart).compactMap({ queues[$0] }).first {
+        diagnostics.report(
+          output.place, "\(output.name): \(output.shown) lies in the directory of the queue \(queue.quoted); write elsewhere")
       }
     }
   }
@@ -124,7 +127,10 @@ struct CrossChecks {
           guard case .file(let file) = source.kind, file.exclude.isEmpty else { continue }
           for (index, glob) in file.paths.enumerated() where output.pattern.meets(PathPattern(glob: glob, directory: workingDirectory)) {
             let shown = pipeline.printable("sources.\(source.name).paths.\(index)", default: glob)
-            diagnostics.report(output.place, "\(output.name): \(output.shown) is read again by source '\(source.name)' (\(shown)): a loop; write elsewhere, or exclude it there")
+            diagnostics.report(
+              output.place,
+              "\(output.name): \(output.shown) is read again by source '\(source.name)' (\(shown)): a loop; write elsewhere, or exclude it there"
+            )
           }
         }
       }
@@ -141,7 +147,8 @@ struct CrossChecks {
         let path = "sources.\(source.name).listen"
         if let other = earlier.first(where: { $0.address.overlaps(syslog.listen) }) {
           diagnostics.report(
-            pipeline.place(path), "\(path): \(pipeline.printable(path, default: "")) is listened on already by the source of \(other.place.text)")
+            pipeline.place(path),
+            "\(path): \(pipeline.printable(path, default: "")) is listened on already by the source of \(other.place.text)")
         }
         earlier.append((syslog.listen, pipeline.place(path)))
       }

@@ -8,6 +8,8 @@ struct PathPattern {
     var skips: [Int] = []
   }
 
+  /// The text that all paths begin with.
+  private(set) var fixedPart = ""
   private var steps = [Step()]
   private var end: Int { steps.count - 1 }
 
@@ -16,6 +18,7 @@ struct PathPattern {
     let path = normalized(template, in: directory)
     let nameStart = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
     let stemEnd = Self.stemEnd(of: path[nameStart...])
+    fixedPart = String(path[..<stemEnd].prefix { $0 != "%" })
     append(template: path[..<stemEnd])
     // Perhaps a number: a full stop and at least four digits.
     let before = end

@@ -74,7 +74,7 @@ public struct HTTPSinkDefinition: Sendable, Equatable {
     }
   }
 
-  /// `http://…` or `https://…`, without user, password and fragment.
+  /// `http://…` or `https://…`, without a fragment. Prints without user, password and query.
   public var url: SecretText
   /// How a body holds its records.
   public var format: Format

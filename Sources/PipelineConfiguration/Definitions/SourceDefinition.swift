@@ -79,11 +79,15 @@ public struct FileSourceDefinition: Sendable, Equatable {
   public var idleFlush: Duration?
   /// How lines are joined; nil for not at all. Only with ``Format/json``.
   public var multiline: Multiline?
+  /// The most files that are open at the same time.
+  public var maxOpenFiles: Int
+  /// The time between two looks at all files and directories, besides what the kernel tells at once.
+  public var rescan: Duration
 
   /// Tailed files; the defaults are the pipeline file's.
   public init(
     paths: [String], exclude: [String] = [], startAt: StartAt = .beginning, format: Format = .raw, maxLineBytes: Int = 16 << 20,
-    idleFlush: Duration? = nil, multiline: Multiline? = nil
+    idleFlush: Duration? = nil, multiline: Multiline? = nil, maxOpenFiles: Int = 256, rescan: Duration = .seconds(2)
   ) {
     self.paths = paths
     self.exclude = exclude
@@ -92,6 +96,8 @@ public struct FileSourceDefinition: Sendable, Equatable {
     self.maxLineBytes = maxLineBytes
     self.idleFlush = idleFlush
     self.multiline = multiline
+    self.maxOpenFiles = maxOpenFiles
+    self.rescan = rescan
   }
 }
 
@@ -111,12 +117,15 @@ public struct SyslogSourceDefinition: Sendable, Equatable {
   public var format: Format
   /// The socket's receive buffer that is asked of the kernel, in bytes.
   public var receiveBufferBytes: Int
+  /// Minutes that the clocks of senders which name no zone are ahead of UTC.
+  public var utcOffsetMinutes: Int
 
   /// Datagrams to `listen`; the defaults are the pipeline file's.
-  public init(listen: ListenAddress, format: Format = .json, receiveBufferBytes: Int = 8 << 20) {
+  public init(listen: ListenAddress, format: Format = .json, receiveBufferBytes: Int = 64 << 20, utcOffsetMinutes: Int = 0) {
     self.listen = listen
     self.format = format
     self.receiveBufferBytes = receiveBufferBytes
+    self.utcOffsetMinutes = utcOffsetMinutes
   }
 }
 

@@ -51,6 +51,9 @@ final class Diagnostics {
 
   var isEmpty: Bool { errors.isEmpty }
 
+  /// Whether more mistakes of the file would only be counted: their wording can be spared.
+  func isFull(_ file: String) -> Bool { countsByFile[file, default: 0] >= Self.maximumErrorsPerFile }
+
   func report(_ place: Place, _ message: String) {
     countsByFile[place.file, default: 0] += 1
     guard countsByFile[place.file, default: 0] <= Self.maximumErrorsPerFile else { return }

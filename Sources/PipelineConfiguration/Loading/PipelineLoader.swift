@@ -60,7 +60,8 @@ public struct PipelineLoader: Sendable {
       diagnostics.report(root.place, "the file is empty; a pipeline needs at least 'sources:'")
       return nil
     }
-    let context = ReadingContext(file: file, diagnostics: diagnostics, substitution: Substitution(environment: environment, readFile: readFile))
+    let context = ReadingContext(
+      file: file, diagnostics: diagnostics, substitution: Substitution(environment: environment, readFile: readFile))
     let reader = PipelineReader(context: context, checkPattern: checkPattern)
     return reader.read(root).map { LocatedPipeline(definition: $0, context: context) }
   }

@@ -1,7 +1,9 @@
 extension PipelineReader {
   /// Headers that the sink or its connection sets.
   private static let reservedHeaders = [
-    "connection", "content-encoding", "content-length", "expect", "host", "idempotency-key", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+    "connection", "content-encoding", "content-length", "expect", "idempotency-key", "keep-alive", "sluice-first-offset",
+    "sluice-next-offset",
+    "sluice-replaced-records", "te", "trailer", "transfer-encoding", "upgrade",
   ]
 
   /// The keys of `type: http`.
@@ -12,15 +14,21 @@ extension PipelineReader {
     sink.format = section.value("format", .choice) ?? sink.format
     sink.compression = section.value("compression", .choice) ?? sink.compression
     if let batch = section.section("batch", example: "{ max_records: 5000, max_bytes: 1MiB }") { readBatch(batch, into: &sink.batch) }
-    if let headers = section.section("headers", example: #"{ Authorization: "Bearer ${file:PATH}" }"#) { sink.headers = readHeaders(headers) }
+    if let headers = section.section("headers", example: #"{ Authorization: "Bearer ${file:PATH}" }"#) {
+      sink.headers = readHeaders(headers)
+    }
     let anHour = Duration.seconds(3600)
-    sink.timeout = section.value("timeout", .duration("30s", .milliseconds(1) ... anHour)) ?? sink.timeout
-    sink.connectTimeout = section.value("connect_timeout", .duration("5s", .milliseconds(1) ... anHour)) ?? sink.connectTimeout
+    sink.timeout = section.value("timeout", .duration("30s", .milliseconds(1)...anHour)) ?? sink.timeout
+    sink.connectTimeout = section.value("connect_timeout", .duration("5s", .milliseconds(1)...anHour)) ?? sink.connectTimeout
     if let tls = section.section("tls", example: "{ ca: /etc/ssl/own-ca.pem }") {
       sink.certificateAuthorityFile = readTLS(tls)
-      if let url, !HTTPURL.isSecure(url.value) { context.report(tls.place, "\(tls.path): the url is http://, without TLS; use https://, or remove tls") }
+      if let url, !HTTPURL.isSecure(url.value) {
+        context.report(tls.place, "\(tls.path): the url is http://, without TLS; use https://, or remove tls")
+      }
     }
-    if let retry = section.section("retry", example: "{ initial: 1s, max: 60s, attempts: unlimited }") { readRetry(retry, into: &sink.retry) }
+    if let retry = section.section("retry", example: "{ initial: 1s, max: 60s, attempts: unlimited }") {
+      readRetry(retry, into: &sink.retry)
+    }
     sink.onReject = section.value("on_reject", .choice) ?? sink.onReject
     return url == nil ? nil : sink
   }
@@ -36,7 +44,7 @@ extension PipelineReader {
       section.report(scalar, problem)
       return nil
     }
-    return SecretText(value, redacted: HTTPURL.withoutQuery(scalar.text.shown))
+    return SecretText(value, redacted: HTTPURL.redacted(scalar.text.shown))
   }
 
   private func readBatch(_ section: Section, into batch: inout HTTPSinkDefinition.Batch) {
@@ -62,11 +70,12 @@ extension PipelineReader {
   private func readRetry(_ section: Section, into retry: inout HTTPSinkDefinition.Retry) {
     section.refuseUnknownKeys(Schema.retry)
     let aDay = Duration.seconds(86_400)
-    retry.initial = section.value("initial", .duration("1s", .milliseconds(1) ... aDay)) ?? retry.initial
-    retry.max = section.value("max", .duration("60s", .milliseconds(1) ... aDay)) ?? max(retry.max, retry.initial)
+    retry.initial = section.value("initial", .duration("1s", .milliseconds(1)...aDay)) ?? retry.initial
+    retry.max = section.value("max", .duration("60s", .milliseconds(1)...aDay)) ?? max(retry.max, retry.initial)
     retry.attempts = section.value("attempts", ValueType<Int>.count(10, 1...1_000_000).or("unlimited")) ?? nil
     if retry.max < retry.initial {
-      context.report(section.place, "\(section.path): max (\(formatDuration(retry.max))) is less than initial (\(formatDuration(retry.initial)))")
+      context.report(
+        section.place, "\(section.path): max (\(formatDuration(retry.max))) is less than initial (\(formatDuration(retry.initial)))")
     }
   }
 

@@ -22,7 +22,9 @@ extension PipelineReader {
       queue.overflow = section.value("overflow", .choice) ?? queue.overflow
       queue.sync = section.value("sync", .syncPolicy) ?? queue.sync
       queue.linger = section.value("linger", .duration("50ms", .zero ... .seconds(60))) ?? queue.linger
-      if let retention = section.section("retention", example: "{ keep: 24h, max_age: 30d }") { readRetention(retention, into: &queue.retention) }
+      if let retention = section.section("retention", example: "{ keep: 24h, max_age: 30d }") {
+        readRetention(retention, into: &queue.retention)
+      }
     }
     return queue
   }
@@ -55,7 +57,7 @@ extension PipelineReader {
 
   private func readRetention(_ section: Section, into retention: inout QueueDefinition.Retention) {
     section.refuseUnknownKeys(Schema.retention)
-    retention.keep = section.value("keep", .duration("24h", .zero ... longDuration)) ?? retention.keep
+    retention.keep = section.value("keep", .duration("24h", .zero...longDuration)) ?? retention.keep
     retention.maxAge = section.value("max_age", ValueType<Duration>.duration("30d").or("none")) ?? retention.maxAge
     retention.consumerExpiry = section.value("consumer_expiry", .duration("7d")) ?? retention.consumerExpiry
   }

@@ -41,6 +41,8 @@ extension PipelineReader {
     source.format = section.value("format", .choice) ?? source.format
     source.maxLineBytes = readMaxLine(section, queue: queue)
     source.idleFlush = section.value("idle_flush", ValueType<Duration>.duration("5s").or("off")) ?? nil
+    source.maxOpenFiles = section.value("max_open_files", .count(256, 1...100_000)) ?? source.maxOpenFiles
+    source.rescan = section.value("rescan", .duration("2s", .milliseconds(100) ... .seconds(3600))) ?? source.rescan
     if let multiline = section.section("multiline", example: #"{ start: '^\d{4}-', timeout: 1s }"#) {
       source.multiline = readMultiline(multiline)
       if source.format != .json {
@@ -67,13 +69,14 @@ extension PipelineReader {
 
   /// A record has to fit into the queue several times over. The default gives way; what is written is checked.
   private func readMaxLine(_ section: Section, queue: QueueDefinition) -> Int {
-    let most = min(1 << 30, queue.maxSize / 4)
-    guard let scalar = section.entry("max_line"), let bytes = section.value("max_line", .size("16MiB", 1024...(1 << 30))) else {
+    let most = queue.maxSize / 4
+    guard let scalar = section.entry("max_line"), let bytes = section.value("max_line", .size("16MiB", 64...(64 << 20))) else {
       return min(16 << 20, most)
     }
     if bytes > most {
       context.report(
-        scalar.value.place, "\(section.path(of: "max_line")): \(formatSize(bytes)) is more than a quarter of queue.max_size (\(formatSize(queue.maxSize)))")
+        scalar.value.place,
+        "\(section.path(of: "max_line")): \(formatSize(bytes)) is more than a quarter of queue.max_size (\(formatSize(queue.maxSize)))")
     }
     return bytes
   }
@@ -96,10 +99,12 @@ extension PipelineReader {
     section.require("listen", example: "udp://127.0.0.1:5514")
     let listen = section.value("listen", .listenAddress)
     let format: SyslogSourceDefinition.Format? = section.value("format", .choice)
-    let buffer = section.value("receive_buffer", .size("8MiB", (64 << 10)...(1 << 30)))
+    let buffer = section.value("receive_buffer", .size("64MiB", (64 << 10)...(1 << 30)))
+    let offset = section.value("utc_offset", .utcOffset)
     guard let listen else { return nil }
     var source = SyslogSourceDefinition(listen: listen)
     source.format = format ?? source.format
+    source.utcOffsetMinutes = offset ?? source.utcOffsetMinutes
     source.receiveBufferBytes = buffer ?? source.receiveBufferBytes
     return source
   }

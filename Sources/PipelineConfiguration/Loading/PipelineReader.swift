@@ -71,7 +71,9 @@ struct PipelineReader {
       for entry in entries {
         if let first = names[entry.key] {
           context.report(
-            entry.keyPlace, "\(key): the name \(entry.key.quoted) is taken in line \(first.keyPlace.line); sinks and consumers of a file need different names")
+            entry.keyPlace,
+            "\(key): the name \(entry.key.quoted) is taken in line \(first.keyPlace.line); sinks and consumers of a file need different names"
+          )
         }
         names[entry.key] = entry
         if let suffix = [".files", ".tmp"].first(where: entry.key.hasSuffix) {

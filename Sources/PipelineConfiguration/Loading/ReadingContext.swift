@@ -18,6 +18,9 @@ final class ReadingContext {
 
   func report(_ place: Place, _ message: String) { diagnostics.report(place, message) }
 
+  /// Whether more mistakes would only be counted.
+  var isFull: Bool { diagnostics.isFull(file) }
+
   /// The place of a key whose value has none of its own.
   func remember(_ path: String, at place: Place) { places[path] = place }
 

@@ -6,8 +6,8 @@ enum Schema {
 
   static let source = ["type", "when_full"]
   static let sources: [String: [String]] = [
-    "file": ["paths", "exclude", "start_at", "format", "max_line", "multiline", "idle_flush"],
-    "syslog": ["listen", "format", "receive_buffer"],
+    "file": ["paths", "exclude", "start_at", "format", "max_line", "multiline", "idle_flush", "max_open_files", "rescan"],
+    "syslog": ["listen", "format", "receive_buffer", "utc_offset"],
     "stdin": ["max_line"],
   ]
   static let multiline = ["start", "timeout"]
@@ -32,6 +32,7 @@ enum Schema {
 
   /// All keys.
   static let allKeys = Set(
-    root + queue + retention + source + sources.values.joined() + multiline + sink + sinks.values.joined() + pull + rotate + batch + tls + retry
+    root + queue + retention + source + sources.values.joined() + multiline + sink + sinks.values.joined() + pull + rotate + batch + tls
+      + retry
       + consumer)
 }

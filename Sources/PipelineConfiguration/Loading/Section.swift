@@ -44,6 +44,10 @@ struct Section {
   /// Reports keys that the section doesn't know. `elsewhere` tells of a key that another kind of this section has.
   func refuseUnknownKeys(_ known: [String], elsewhere: (String) -> String? = { _ in nil }) {
     for entry in entries where !known.contains(entry.key) {
+      if context.isFull {
+        context.report(entry.keyPlace, "")
+        continue
+      }
       let place = path.isEmpty ? "at the top level" : "in \(path)"
       let hint: String
       if let other = elsewhere(entry.key) {

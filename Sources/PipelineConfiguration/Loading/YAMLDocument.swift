@@ -40,7 +40,7 @@ struct YAMLDocument {
         return withExtendedLifetime(parser) { root.map { convert($0, depth: 1) } ?? reportEmpty() }
       } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
         let place = place(context.mark)
-        let mayGoOn = pass < 8 || (pass + 1) * text.string.utf8.count < 4 << 20
+        let mayGoOn = pass < 2 || (pass + 1) * text.string.utf8.count < 4 << 20
         guard let key = keys.first, mayGoOn, rename(key, at: place, pass: pass) else {
           diagnostics.report(place, "key \((keys.first ?? "").quoted) is given twice; remove one")
           return nil
@@ -88,7 +88,9 @@ struct YAMLDocument {
     for (keyNode, valueNode) in mapping {
       let keyPlace = place(keyNode.mark)
       guard case .scalar(let scalar) = keyNode, keyNode.anchor == nil, foreignTag(keyNode) == nil else {
-        if keyNode.anchor != nil || keyNode.scalar != nil { _ = convert(keyNode, depth: depth + 1) } else {
+        if keyNode.anchor != nil || keyNode.scalar != nil {
+          _ = convert(keyNode, depth: depth + 1)
+        } else {
           diagnostics.report(keyPlace, "a key must be a plain text, not \(keyNode.mapping == nil ? "a list" : "a mapping")")
         }
         continue
@@ -153,8 +155,12 @@ struct YAMLDocument {
 
   private func explain(_ problem: String, context: YamlError.Context?, mark: Mark) -> String {
     let found = text.scalar(line: mark.line, column: mark.column)
-    if problem == "found undefined alias" || context?.text == "while scanning an alias" || context?.text == "while scanning an anchor" { return YAMLText.anchorMessage }
-    if problem.contains("another document") { return "a second YAML document begins here; a file holds one pipeline: remove '---', or use two files" }
+    if problem == "found undefined alias" || context?.text == "while scanning an alias" || context?.text == "while scanning an anchor" {
+      return YAMLText.anchorMessage
+    }
+    if problem.contains("another document") {
+      return "a second YAML document begins here; a file holds one pipeline: remove '---', or use two files"
+    }
     if problem.contains("nesting level") { return "nested too deeply for a pipeline file" }
     if found == "\t" { return "not valid YAML: a tab can't indent; use spaces" }
     if problem.contains("cannot start any token"), let found {
@@ -162,6 +168,9 @@ struct YAMLDocument {
     }
     if problem.contains("mapping values are not allowed") {
       return "not valid YAML: a ':' can't stand here; put a value that holds ': ' in quotes, and check the indentation"
+    }
+    if problem.hasPrefix("did not find expected ',' or"), text.line(mark.line).contains("${") {
+      return "not valid YAML: inside { } and [ ] a value with '${' must be in quotes: \"${NAME}\""
     }
     let start = context.map { $0.text.isEmpty ? "" : " (\($0.text) that begins in line \($0.mark.line), column \($0.mark.column))" } ?? ""
     return "not valid YAML: \(problem)\(start)".withoutControls

@@ -26,7 +26,8 @@ extension YAMLText {
       case UInt8(ascii: "*") where beginsNode && !Self.isBlank(follows): aliases += 1
       // An anchor or a tag may end like a key with its colon, so each counts, whatever comes after it.
       case UInt8(ascii: "!") where beginsNode, UInt8(ascii: "?") where beginsNode && Self.isBlank(follows),
-        UInt8(ascii: "{") where beginsNode && !Self.beginsValue(lastOnLine), UInt8(ascii: "[") where beginsNode && !Self.beginsValue(lastOnLine):
+        UInt8(ascii: "{") where beginsNode && !Self.beginsValue(lastOnLine),
+        UInt8(ascii: "[") where beginsNode && !Self.beginsValue(lastOnLine):
         collectionKeys += 1
         if firstCollectionKey == nil { firstCollectionKey = (line, column) }
       default: break
@@ -49,7 +50,8 @@ extension YAMLText {
   }
 
   /// What is said of `&anchor` and `*alias`.
-  static let anchorMessage = "anchors and aliases (&name, *name) can't stand in a pipeline file; write the value out, or in quotes if it begins with & or *"
+  static let anchorMessage =
+    "anchors and aliases (&name, *name) can't stand in a pipeline file; write the value out, or in quotes if it begins with & or *"
 
   private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
   private static func isFlowIndicator(_ byte: UInt8) -> Bool { "[]{},".utf8.contains(byte) }

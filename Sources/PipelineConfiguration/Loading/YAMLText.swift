@@ -17,7 +17,8 @@ struct YAMLText {
     if let bad = string.unicodeScalars.firstIndex(where: { !isAllowed($0) }) {
       let place = YAMLText(string: String(string[..<bad])).endPlace
       let code = hex(string.unicodeScalars[bad].value)
-      return .failure(Flaw(line: place.line, column: place.column, message: "the control character \(code) can't stand in a pipeline file; remove it"))
+      return .failure(
+        Flaw(line: place.line, column: place.column, message: "the control character \(code) can't stand in a pipeline file; remove it"))
     }
     return .success(text)
   }
@@ -48,6 +49,13 @@ struct YAMLText {
 
   /// The scalar there.
   func scalar(line: Int, column: Int) -> Unicode.Scalar? { index(line: line, column: column).map { string.unicodeScalars[$0] } }
+
+  /// The line's text; empty past the end.
+  func line(_ line: Int) -> Substring {
+    guard let start = index(line: line, column: 1) else { return "" }
+    let scalars = string.unicodeScalars
+    return string[start..<(scalars[start...].firstIndex(where: Self.isLineBreak) ?? string.endIndex)]
+  }
 
   /// Line and column of the place after the text.
   var endPlace: (line: Int, column: Int) {

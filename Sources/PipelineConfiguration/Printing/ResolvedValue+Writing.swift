@@ -26,7 +26,7 @@ extension ResolvedValue {
   private static func yamlScalar(_ string: String) -> String {
     let plain = string.utf8.allSatisfy { 0x30...0x39 ~= $0 || 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 || "_./%-".utf8.contains($0) }
     let first = string.utf8.first ?? 0x20
-    if plain, first != UInt8(ascii: "%"), first != UInt8(ascii: "-") { return string }
+    if plain, !string.isEmpty, first != UInt8(ascii: "%"), first != UInt8(ascii: "-") { return string }
     return jsonString(string.replacing("${", with: "$${"))
   }
 

@@ -24,7 +24,8 @@ indirect enum ResolvedValue {
       case .never: "never"
       }
     self = .map([
-      ("name", .text(queue.name)), ("path", .text(queue.path)), ("max_size", .size(queue.maxSize)), ("min_free_disk", .size(queue.minFreeDisk)),
+      ("name", .text(queue.name)), ("path", .text(queue.path)), ("max_size", .size(queue.maxSize)),
+      ("min_free_disk", .size(queue.minFreeDisk)),
       ("overflow", .text(queue.overflow.rawValue)), ("sync", .text(sync)), ("linger", .duration(queue.linger)),
       (
         "retention",
@@ -43,7 +44,8 @@ indirect enum ResolvedValue {
       entries = [
         ("type", .text("file")), ("paths", .list(file.paths.map(Self.text))), ("exclude", .list(file.exclude.map(Self.text))),
         ("start_at", .text(file.startAt.rawValue)), ("format", .text(file.format.rawValue)), ("max_line", .size(file.maxLineBytes)),
-        ("idle_flush", file.idleFlush.map(Self.duration) ?? .text("off")),
+        ("idle_flush", file.idleFlush.map(Self.duration) ?? .text("off")), ("max_open_files", .number(file.maxOpenFiles)),
+        ("rescan", .duration(file.rescan)),
       ]
       if let multiline = file.multiline {
         entries.append(("multiline", .map([("start", .text(multiline.start)), ("timeout", .duration(multiline.timeout))])))
@@ -52,6 +54,7 @@ indirect enum ResolvedValue {
       entries = [
         ("type", .text("syslog")), ("listen", .text(syslog.listen.description)), ("format", .text(syslog.format.rawValue)),
         ("receive_buffer", .size(syslog.receiveBufferBytes)),
+        ("utc_offset", .text((syslog.utcOffsetMinutes < 0 ? "-" : "+") + formatTimeOfDay(abs(syslog.utcOffsetMinutes)))),
       ]
     case .standardInput(let input): entries = [("type", .text("stdin")), ("max_line", .size(input.maxLineBytes))]
     }
@@ -83,7 +86,10 @@ indirect enum ResolvedValue {
       ("compression", .text(http.compression.rawValue)),
       (
         "batch",
-        .map([("max_records", .number(http.batch.maxRecords)), ("max_bytes", .size(http.batch.maxBytes)), ("linger", .duration(http.batch.linger))])
+        .map([
+          ("max_records", .number(http.batch.maxRecords)), ("max_bytes", .size(http.batch.maxBytes)),
+          ("linger", .duration(http.batch.linger)),
+        ])
       ),
       ("headers", .map(http.headers.map { ($0.name, .text($0.value.description)) })), ("timeout", .duration(http.timeout)),
       ("connect_timeout", .duration(http.connectTimeout)),
@@ -109,8 +115,7 @@ indirect enum ResolvedValue {
   private static func duration(_ duration: Duration) -> ResolvedValue { .text(formatDuration(duration)) }
 
   private static func format(_ window: PullDefinition.Window) -> String {
-    func time(_ minutes: Int) -> String { (minutes < 600 ? "0" : "") + "\(minutes / 60):" + (minutes % 60 < 10 ? "0" : "") + "\(minutes % 60)" }
-    return "\(time(window.start))-\(time(window.end))"
+    "\(formatTimeOfDay(window.start))-\(formatTimeOfDay(window.end))"
   }
 
   private static func format(_ hold: HoldDefinition) -> String {

@@ -10,10 +10,8 @@ enum HTTPURL {
       return "a URL holds no blanks, quotes, braces or letters outside ASCII; percent-encode them (%20)"
     }
     guard !text.contains("#") else { return "a fragment (#…) isn't sent in a request; remove it, or write %23" }
-    let authority = text.dropFirst(scheme).prefix { !"/?".contains($0) }
-    guard !authority.contains("@") else {
-      return "user and password don't belong in the URL; use headers: { Authorization: \"Basic ${file:PATH}\" }"
-    }
+    var authority = text.dropFirst(scheme).prefix { !"/?".contains($0) }
+    if let at = authority.lastIndex(of: "@") { authority = authority[authority.index(after: at)...] }
     guard let host = host(authority), !host.isEmpty else { return "expected \(expected)" }
     return nil
   }
@@ -21,10 +19,14 @@ enum HTTPURL {
   /// Whether TLS is used.
   static func isSecure(_ text: String) -> Bool { text.lowercased().hasPrefix("https://") }
 
-  /// The text without the values of its query: keys and signatures often stand there.
-  static func withoutQuery(_ text: String) -> String {
-    guard let mark = text.firstIndex(of: "?"), text.index(after: mark) < text.endIndex else { return text }
-    return text[...mark] + "<redacted>"
+  /// The text without user and password, and without its query, where keys and signatures often stand.
+  static func redacted(_ text: String) -> String {
+    let mark = text.firstIndex(of: "?") ?? text.endIndex
+    var result = text[..<mark] + (text[mark...].dropFirst().isEmpty ? text[mark...] : "?<redacted>")
+    let start = result.firstRange(of: "://")?.upperBound ?? result.startIndex
+    let end = result[start...].firstIndex(of: "/") ?? result.endIndex
+    if let at = result[start..<end].lastIndex(of: "@") { result.replaceSubrange(start..<at, with: "<redacted>") }
+    return String(result)
   }
 
   /// The host of `host`, `host:port`, `[v6]`, `[v6]:port`; nil when it is malformed.

@@ -40,6 +40,7 @@ extension ListenAddress {
   func overlaps(_ other: ListenAddress) -> Bool {
     guard port == other.port else { return false }
     // `::` takes IPv4 too unless the system is told otherwise.
-    return host == other.host || host == "::" || other.host == "::" || (host == "0.0.0.0" && !other.isIPv6) || (other.host == "0.0.0.0" && !isIPv6)
+    return host == other.host || host == "::" || other.host == "::" || (host == "0.0.0.0" && !other.isIPv6)
+      || (other.host == "0.0.0.0" && !isIPv6)
   }
 }

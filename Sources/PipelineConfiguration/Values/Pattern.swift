@@ -2,7 +2,8 @@ internal import CPatterns
 
 /// Asks PCRE2 whether a text is a pattern, without keeping it.
 enum Pattern {
-  static let missing = "multiline needs PCRE2, which isn't there; install libpcre2-8-0 and, where Sluice is built, libpcre2-dev, and build it again"
+  static let missing =
+    "multiline needs PCRE2, which isn't there; install libpcre2-8-0 and, where Sluice is built, libpcre2-dev, and build it again"
 
   /// What is wrong with `text`, or nil.
   static func problem(_ text: String) -> String? {

@@ -1,11 +1,14 @@
 // Sizes, durations and rates: a whole number directly followed by its unit.
 
 private let sizeUnits: [(name: String, bytes: Int)] = [
-  ("TiB", 1 << 40), ("TB", 1_000_000_000_000), ("GiB", 1 << 30), ("GB", 1_000_000_000), ("MiB", 1 << 20), ("MB", 1_000_000), ("KiB", 1 << 10),
+  ("TiB", 1 << 40), ("TB", 1_000_000_000_000), ("GiB", 1 << 30), ("GB", 1_000_000_000), ("MiB", 1 << 20), ("MB", 1_000_000),
+  ("KiB", 1 << 10),
   ("kB", 1000), ("KB", 1000), ("B", 1),
 ]
 
-private let durationUnits: [(name: String, milliseconds: Int)] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)]
+private let durationUnits: [(name: String, milliseconds: Int)] = [
+  ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+]
 
 /// A whole number without sign, blanks, leading zeros; nil when it is none or doesn't fit.
 func parseCount(_ text: some StringProtocol) -> Int? {

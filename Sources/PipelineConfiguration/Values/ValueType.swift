@@ -16,7 +16,8 @@ struct ValueType<Value> {
 extension ValueType where Value == Int {
   static func size(_ example: String, _ range: ClosedRange<Int>) -> Self {
     Self(
-      expected: "a size such as \(example)\(bounds(range, most: manyBytes, formatSize))", parse: { parseSize($0).flatMap { range.contains($0) ? $0 : nil } },
+      expected: "a size such as \(example)\(bounds(range, most: manyBytes, formatSize))",
+      parse: { parseSize($0).flatMap { range.contains($0) ? $0 : nil } },
       suggest: { text in suggestSize(text).flatMap { parseSize($0).map(range.contains) == true && $0 != text ? $0 : nil } })
   }
 
@@ -34,8 +35,22 @@ extension ValueType where Value == Int {
   }
 }
 
+extension ValueType where Value == Int {
+  /// Minutes ahead of UTC.
+  static var utcOffset: Self {
+    Self(
+      expected: "an offset from UTC such as \"+02:00\" (-14:00 to +14:00)",
+      parse: { text in
+        guard let sign = text.first, sign == "+" || sign == "-", let minutes = parseTimeOfDay(text.dropFirst()), minutes <= 14 * 60 else {
+          return nil
+        }
+        return sign == "-" ? -minutes : minutes
+      })
+  }
+}
+
 extension ValueType where Value == Duration {
-  static func duration(_ example: String, _ range: ClosedRange<Duration> = .milliseconds(1) ... longDuration) -> Self {
+  static func duration(_ example: String, _ range: ClosedRange<Duration> = .milliseconds(1)...longDuration) -> Self {
     Self(
       expected: "a duration such as \(example)\(bounds(range, most: longDuration, formatDuration))",
       parse: { parseDuration($0).flatMap { range.contains($0) ? $0 : nil } },
@@ -85,17 +100,25 @@ extension ValueType where Value == PullDefinition.Window {
       expected: "a time of day such as \"01:00-05:00\"",
       parse: { text in
         let ends = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2, let start = minutes(ends[0]), start < 1440, let end = minutes(ends[1]), start != end else { return nil }
+        guard ends.count == 2, let start = parseTimeOfDay(ends[0]), start < 1440, let end = parseTimeOfDay(ends[1]), start != end else {
+          return nil
+        }
         return PullDefinition.Window(start: start, end: end)
       })
   }
+}
 
-  private static func minutes(_ text: Substring) -> Int? {
-    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy { 0x30...0x39 ~= $0 } }) else { return nil }
-    guard let hour = Int(parts[0]), let minute = Int(parts[1]), minute < 60, hour < 24 || hour == 24 && minute == 0 else { return nil }
-    return hour * 60 + minute
-  }
+/// Minutes of `HH:MM`, up to 24:00.
+func parseTimeOfDay(_ text: Substring) -> Int? {
+  let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+  guard parts.count == 2, parts.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy { 0x30...0x39 ~= $0 } }) else { return nil }
+  guard let hour = Int(parts[0]), let minute = Int(parts[1]), minute < 60, hour < 24 || hour == 24 && minute == 0 else { return nil }
+  return hour * 60 + minute
+}
+
+/// `HH:MM`.
+func formatTimeOfDay(_ minutes: Int) -> String {
+  (minutes < 600 ? "0" : "") + "\(minutes / 60):" + (minutes % 60 < 10 ? "0" : "") + "\(minutes % 60)"
 }
 
 /// Upper bounds that nobody meets, and that no message needs to name.
