@@ -1,0 +1,138 @@
+/// A definition as a tree of keys, as it stands in a pipeline file.
+indirect enum ResolvedValue {
+  case text(String)
+  case number(Int)
+  case list([ResolvedValue])
+  case map([(key: String, value: ResolvedValue)])
+
+  /// The tree of a pipeline, redacted.
+  init(_ pipeline: PipelineDefinition) {
+    let tree = Self.map([
+      ("queue", Self(pipeline.queue)),
+      ("sources", .map(pipeline.sources.map { ($0.name, Self($0)) })),
+      ("sinks", .map(pipeline.sinks.map { ($0.name, Self($0)) })),
+      ("consumers", .map(pipeline.consumers.map { ($0.name, Self($0)) })),
+    ])
+    self = pipeline.redactions.isEmpty ? tree : tree.redacted(pipeline.redactions, path: "")
+  }
+
+  private init(_ queue: QueueDefinition) {
+    let sync: String =
+      switch queue.sync {
+      case .eachBlock: "each_block"
+      case .interval(let duration): formatDuration(duration)
+      case .never: "never"
+      }
+    self = .map([
+      ("name", .text(queue.name)), ("path", .text(queue.path)), ("max_size", .size(queue.maxSize)),
+      ("min_free_disk", .size(queue.minFreeDisk)),
+      ("overflow", .text(queue.overflow.rawValue)), ("sync", .text(sync)), ("linger", .duration(queue.linger)),
+      (
+        "retention",
+        .map([
+          ("keep", .duration(queue.retention.keep)), ("max_age", queue.retention.maxAge.map(Self.duration) ?? .text("none")),
+          ("consumer_expiry", .duration(queue.retention.consumerExpiry)),
+        ])
+      ),
+    ])
+  }
+
+  private init(_ source: SourceDefinition) {
+    var entries: [(String, ResolvedValue)]
+    switch source.kind {
+    case .file(let file):
+      entries = [
+        ("type", .text("file")), ("paths", .list(file.paths.map(Self.text))), ("exclude", .list(file.exclude.map(Self.text))),
+        ("start_at", .text(file.startAt.rawValue)), ("format", .text(file.format.rawValue)), ("max_line", .size(file.maxLineBytes)),
+        ("idle_flush", file.idleFlush.map(Self.duration) ?? .text("off")), ("max_open_files", .number(file.maxOpenFiles)),
+        ("rescan", .duration(file.rescan)),
+      ]
+      if let multiline = file.multiline {
+        entries.append(("multiline", .map([("start", .text(multiline.start)), ("timeout", .duration(multiline.timeout))])))
+      }
+    case .syslog(let syslog):
+      entries = [
+        ("type", .text("syslog")), ("listen", .text(syslog.listen.description)), ("format", .text(syslog.format.rawValue)),
+        ("receive_buffer", .size(syslog.receiveBufferBytes)),
+        ("utc_offset", .text((syslog.utcOffsetMinutes < 0 ? "-" : "+") + formatTimeOfDay(abs(syslog.utcOffsetMinutes)))),
+      ]
+    case .standardInput(let input): entries = [("type", .text("stdin")), ("max_line", .size(input.maxLineBytes))]
+    }
+    self = .map(entries + [("when_full", .text(source.whenFull.rawValue))])
+  }
+
+  private init(_ sink: SinkDefinition) {
+    let own: [(String, ResolvedValue)]
+    switch sink.kind {
+    case .file(let file):
+      let rotate: [(key: String, value: ResolvedValue)] = [
+        ("size", file.rotateBytes.map(Self.size) ?? .text("none")), ("max_files", file.maxFiles.map(Self.number) ?? .text("unlimited")),
+      ]
+      own = [("type", .text("file")), ("path", .text(file.path)), ("timezone", .text(file.timezone)), ("rotate", .map(rotate))]
+    case .http(let http): own = Self.entries(of: http)
+    case .standardOutput: own = [("type", .text("stdout"))]
+    }
+    let pull: [(key: String, value: ResolvedValue)] = [
+      ("every", sink.pull.every.map(Self.duration) ?? .text("none")),
+      ("rate", .text(sink.pull.bytesPerSecond.map { formatSize($0) + "/s" } ?? "none")),
+      ("window", .text(sink.pull.window.map(Self.format) ?? "none")), ("timezone", .text(sink.pull.timezone)),
+    ]
+    self = .map(own + [("pull", .map(pull)), ("start_at", .text(sink.startAt.rawValue)), ("hold", .text(Self.format(sink.hold)))])
+  }
+
+  private static func entries(of http: HTTPSinkDefinition) -> [(String, ResolvedValue)] {
+    [
+      ("type", .text("http")), ("url", .text(http.url.description)), ("format", .text(http.format.rawValue)),
+      ("compression", .text(http.compression.rawValue)),
+      (
+        "batch",
+        .map([
+          ("max_records", .number(http.batch.maxRecords)), ("max_bytes", .size(http.batch.maxBytes)),
+          ("linger", .duration(http.batch.linger)),
+        ])
+      ),
+      ("headers", .map(http.headers.map { ($0.name, .text($0.value.description)) })), ("timeout", .duration(http.timeout)),
+      ("connect_timeout", .duration(http.connectTimeout)),
+    ] + (HTTPURL.isSecure(http.url.value) ? [("tls", .map([("ca", .text(http.certificateAuthorityFile ?? "none"))]))] : [])
+      + [
+        (
+          "retry",
+          .map([
+            ("initial", .duration(http.retry.initial)), ("max", .duration(http.retry.max)),
+            ("attempts", http.retry.attempts.map(Self.number) ?? .text("unlimited")),
+          ])
+        ), ("on_reject", .text(http.onReject.rawValue)),
+      ]
+  }
+
+  private init(_ consumer: ConsumerDefinition) {
+    self = .map([("mode", .text("cursor")), ("start_at", .text(consumer.startAt.rawValue)), ("hold", .text(Self.format(consumer.hold)))])
+  }
+
+  // MARK: - Leaves
+
+  private static func size(_ bytes: Int) -> ResolvedValue { .text(formatSize(bytes)) }
+  private static func duration(_ duration: Duration) -> ResolvedValue { .text(formatDuration(duration)) }
+
+  private static func format(_ window: PullDefinition.Window) -> String {
+    "\(formatTimeOfDay(window.start))-\(formatTimeOfDay(window.end))"
+  }
+
+  private static func format(_ hold: HoldDefinition) -> String {
+    switch hold {
+    case .all: "all"
+    case .bytes(let bytes): formatSize(bytes)
+    case .share(let percent): "\(percent)%"
+    case .duration(let duration): formatDuration(duration)
+    }
+  }
+
+  private func redacted(_ redactions: [String: String], path: String) -> ResolvedValue {
+    func child(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    switch self {
+    case .text, .number: return redactions[path].map(Self.text) ?? self
+    case .list(let elements): return .list(elements.enumerated().map { $1.redacted(redactions, path: child("\($0)")) })
+    case .map(let entries): return .map(entries.map { ($0.key, $0.value.redacted(redactions, path: child($0.key))) })
+    }
+  }
+}
