@@ -52,7 +52,7 @@ targets += component("StandardInputSource", ["PipelineCore", "RecordBlocks", "CL
 targets += component("SyslogSource", ["PipelineCore", "RecordBlocks", "CLinux", .logging])
 targets += component("FileSink", ["PipelineCore", "RecordBlocks", "DurableFiles", .systemPackage, .logging])
 targets += component("PipelineConfiguration", ["PipelineCore", "CPatterns", .yams, .systemPackage])
-targets += component("PipelineRuntime", ["PipelineCore", "RecordBlocks", "SegmentQueue", "DurableFiles", .systemPackage, .logging])
+targets += component("PipelineRuntime", ["PipelineCore", "RecordBlocks", "SegmentQueue", "DurableFiles", "CLinux", .systemPackage, .logging])
 
 if !librariesOnly {
   targets += component(

@@ -70,12 +70,17 @@ public struct StoredBlock: Sendable {
   }
 
   /// The same block without the uncompressed lines, for keeping less in memory.
-  public var compressedOnly: StoredBlock { StoredBlock(header: header, member: member) }
+  public var compressedOnly: StoredBlock { StoredBlock(header: header, member: member, uncompressed: nil) }
 
-  private init(header: BlockHeader, member: SharedBytes) {
+  /// The same block with its lines in memory: inflated now, on the caller's thread, so that whoever gets it needn't.
+  public func withLines(_ codec: BlockCodec = .shared) throws(BlockDamage) -> StoredBlock {
+    StoredBlock(header: header, member: member, uncompressed: try lines(codec))
+  }
+
+  private init(header: BlockHeader, member: SharedBytes, uncompressed: SharedBytes?) {
     self.header = header
     self.member = member
-    uncompressed = nil
+    self.uncompressed = uncompressed
   }
 
   /// The compressed lines without the frame, as they are.

@@ -1,0 +1,61 @@
+internal import Logging
+internal import PipelineCore
+internal import RecordBlocks
+internal import SegmentQueue
+
+/// Records that can never be delivered.
+extension DeliveryLoop {
+  /// Bytes of lines read at a time on the way to the dead-letter queue.
+  private static let pieceBytes = 1 << 20
+
+  /// Does with the verdict's records what `on_reject` says, then commits their end.
+  ///
+  /// The order that holds: everything before them was committed; they are on the disk as dead letters; then the cursor passes them. After a crash in
+  /// between, the dead-letter queue's checkpoint tells which of them it has.
+  func setAside(_ verdict: DeliveryVerdict) async {
+    let dropped: UInt64
+    let kept: UInt64
+    switch plan.onReject {
+    case .drop:
+      dropped = UInt64(verdict.range.upperBound - verdict.range.lowerBound)
+      kept = 0
+    case .deadLetter, .wait:
+      dropped = 0
+      progress.change { $0.activity = .settingAside }
+      do { kept = try await keepAsDeadLetters(verdict) } catch {
+        machine.setAsideFailed(at: context.clock.now, jitter: context.jitter())
+        if Task.isCancelled { return }
+        note("\(error)")
+        return say(.error, "rejected records can't be put into the dead-letter queue; the sink waits", "\(error)")
+      }
+    }
+    // The sink's state speaks of what was delivered, and nothing was.
+    guard commit(verdict.range.upperBound, inFlightEnd: nil, state: nil) else { return }
+    machine.didSetAside(verdict)
+    progress.change {
+      $0.dropped += dropped
+      $0.deadLetters += kept
+    }
+    let metadata: Logger.Metadata = [
+      "range": "\(verdict.range)", "status": "\(escapedForLog(verdict.status, limit: 200))", "records": "\(dropped + kept)",
+    ]
+    if dropped > 0 {
+      say(.warning, "records that the destination rejects were dropped", verdict.reason.rawValue, metadata)
+    } else {
+      say(.warning, "records that the destination rejects went to the dead-letter queue", verdict.reason.rawValue, metadata)
+    }
+  }
+
+  private func keepAsDeadLetters(_ verdict: DeliveryVerdict) async throws -> UInt64 {
+    var mail = try context.deadLetters.mail(
+      from: plan.name, queue: context.queue.id, seekCount: consumer.seekCount, reason: verdict.reason.rawValue, status: verdict.status)
+    var offset = verdict.range.lowerBound
+    while offset < verdict.range.upperBound {
+      let limits = BatchLimits(maxRecords: verdict.range.upperBound - offset, maxBytes: Self.pieceBytes)
+      guard let batch = try consumer.read(from: offset, limits: limits) else { break }
+      if case .records(let slices) = batch.content { try await mail.append(slices) }
+      offset = batch.next
+    }
+    return try await mail.finish()
+  }
+}

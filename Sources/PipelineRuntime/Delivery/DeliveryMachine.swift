@@ -1,0 +1,166 @@
+internal import PipelineCore
+internal import RecordBlocks
+internal import SegmentQueue
+
+/// Every decision of a delivery loop, without its waiting and doing: what has happened goes in, what to do next comes out.
+///
+/// The order that it keeps: a range is delivered, the sink synced, the cursor committed. A sink that can be cut back gets many ranges between commits
+/// and after an error begins again at the last commit. A sink that can't gets a range only after its end was committed as in flight, and after an error
+/// or a crash gets exactly that range again.
+struct DeliveryMachine {
+  /// Bytes of lines delivered after which a sink that can be cut back is synced and committed.
+  static let commitBytes = 16 << 20
+  /// Time after which it is.
+  static let commitInterval = Duration.milliseconds(200)
+  /// The longest wait for a window without looking at the clock on the wall again, which may have been set.
+  static let longestWindowWait = 60
+
+  let recovery: SinkRecovery
+  let batchPolicy: BatchPolicy
+  let pull: PullPace
+  let retry: RetryPolicy
+  let onReject: RejectPolicy
+
+  /// The next offset to deliver.
+  var position: Offset
+  /// The cursor on the disk.
+  var committed: Offset
+  /// The end of the range in flight on the disk.
+  var inFlightEnd: Offset?
+  var isOpen = false
+  /// The ends that the next batches must have, the nearest last: a range that may have been sent, or its halves.
+  var ends: [Offset] = []
+  var verdict: DeliveryVerdict?
+  var batch: DeliveryBatchFacts?
+  /// Delivered since the last commit.
+  var uncommittedBytes = 0
+  var uncommittedSince: Instant?
+  var sinkAsksForCommit = false
+  /// The sink took nothing of a batch, asking for a commit that it now had.
+  var isStalled = false
+  var notBefore: Instant?
+  /// Failures in a row, and what they were of.
+  var failures = 0
+  var attempts = 0
+  var failingAt: Offset?
+  var bucket: TokenBucket?
+  var drainEnd: Offset?
+  var drainStarted: Instant?
+  var batchSeen: Instant?
+  var triedLastCommit = false
+
+  /// The machine of a consumer that stands at `cursor`.
+  init(_ plan: SinkPlan, recovery: SinkRecovery, cursor: Offset, inFlightEnd: Offset?) {
+    self.recovery = recovery
+    batchPolicy = plan.batch
+    pull = plan.pull
+    retry = plan.retry
+    onReject = plan.onReject
+    position = cursor
+    committed = cursor
+    if recovery == .repeatsRange, let inFlightEnd, inFlightEnd > cursor {
+      self.inFlightEnd = inFlightEnd
+      ends = [inFlightEnd]
+    }
+    bucket = plan.pull.bytesPerSecond.map { TokenBucket(bytesPerSecond: $0) }
+  }
+
+  private var hasUncommitted: Bool { position != committed || sinkAsksForCommit }
+
+  /// What to do now.
+  mutating func next(_ facts: DeliveryFacts) -> DeliveryAction {
+    if facts.phase == .stopping {
+      batch = nil
+      guard isOpen, hasUncommitted, !triedLastCommit else { return .finish }
+      triedLastCommit = true
+      return .syncAndCommit(position)
+    }
+    if let until = notBefore {
+      if facts.now < until { return .wait(until: until, beyond: nil, .backoff) }
+      notBefore = nil
+    }
+    guard isOpen else { return .open }
+    if let action = settleVerdict() { return action }
+    if mustCommit(facts) { return .syncAndCommit(position) }
+    if case .draining(let target) = facts.phase, position >= target { return hasUncommitted ? .syncAndCommit(position) : .finish }
+    if let pause = pause(facts) {
+      batch = nil
+      return hasUncommitted ? .syncAndCommit(position) : pause
+    }
+    guard let batch else { return readAction(facts) }
+    if let pause = linger(batch, facts) {
+      self.batch = nil
+      return hasUncommitted ? .syncAndCommit(position) : pause
+    }
+    if recovery == .repeatsRange, committed != position || inFlightEnd != batch.range.upperBound {
+      return .commitInFlight(cursor: position, end: batch.range.upperBound)
+    }
+    return .deliver
+  }
+
+  /// Records that can't be delivered are set aside when everything before them is committed: what is set aside is never delivered again.
+  private mutating func settleVerdict() -> DeliveryAction? {
+    guard let current = verdict else { return nil }
+    if position >= current.range.upperBound {  // retention was faster
+      verdict = nil
+      return nil
+    }
+    guard position >= current.range.lowerBound else { return nil }
+    if hasUncommitted { return .syncAndCommit(position) }
+    return .setAside(DeliveryVerdict(range: position..<current.range.upperBound, reason: current.reason, status: current.status))
+  }
+
+  private func mustCommit(_ facts: DeliveryFacts) -> Bool {
+    guard hasUncommitted else { return false }
+    if sinkAsksForCommit { return true }
+    if position >= facts.durableEnd { return true }
+    guard recovery == .cutsBack else { return false }  // it rides on the next range's commit
+    if uncommittedBytes >= Self.commitBytes { return true }
+    guard let uncommittedSince else { return true }
+    return facts.now >= uncommittedSince + Self.commitInterval
+  }
+
+  /// The consumer's own pace.
+  private mutating func pause(_ facts: DeliveryFacts) -> DeliveryAction? {
+    let keepsHours: Bool
+    if case .draining = facts.phase { keepsHours = false } else { keepsHours = true }
+    if keepsHours, let seconds = pull.window?.secondsUntilOpen(at: facts.unixSeconds), seconds > 0 {
+      return .wait(
+        until: facts.now + .seconds(min(seconds, Self.longestWindowWait)), beyond: nil, .outsideWindow(secondsUntilOpen: seconds))
+    }
+    if position >= facts.durableEnd { return .wait(until: nil, beyond: position, .idle) }
+    if keepsHours, let every = pull.every, position >= drainEnd ?? .zero {
+      if let drainStarted, facts.now < drainStarted + every { return .wait(until: drainStarted + every, beyond: nil, .pace) }
+      drainEnd = facts.durableEnd
+      drainStarted = facts.now
+    }
+    if let until = bucket?.waits(at: facts.now) { return .wait(until: until, beyond: nil, .pace) }
+    return nil
+  }
+
+  private func readAction(_ facts: DeliveryFacts) -> DeliveryAction {
+    if recovery == .repeatsRange, let end = ends.last {
+      return .read(from: position, limits: BatchLimits(maxRecords: end - position, maxBytes: .max), exactEnd: end)
+    }
+    var records = batchPolicy.maxRecords
+    if let end = ends.last { records = min(records, end - position) }
+    if let verdict, verdict.range.lowerBound > position { records = min(records, verdict.range.lowerBound - position) }
+    if case .running = facts.phase, pull.every != nil, let drainEnd, drainEnd > position { records = min(records, drainEnd - position) }
+    let bytes = min(batchPolicy.maxBytes, bucket?.largestBatchBytes ?? .max)
+    return .read(from: position, limits: BatchLimits(maxRecords: records, maxBytes: bytes), exactEnd: nil)
+  }
+
+  /// A batch that isn't full waits for more. How many records would fill it is told by those that it has.
+  private mutating func linger(_ batch: DeliveryBatchFacts, _ facts: DeliveryFacts) -> DeliveryAction? {
+    guard batchPolicy.linger > .zero, batch.reachesEnd, !batch.isGap, ends.isEmpty, pull.every == nil, facts.phase == .running else {
+      return nil
+    }
+    guard batch.recordCount < batchPolicy.maxRecords, batch.byteCount < batchPolicy.maxBytes else { return nil }
+    let seen = batchSeen ?? facts.now
+    batchSeen = seen
+    guard facts.now < seen + batchPolicy.linger else { return nil }
+    let byBytes = Double(batchPolicy.maxBytes) / Double(max(batch.byteCount, 1)) * Double(batch.recordCount)
+    let full = max(batch.recordCount + 1, min(batchPolicy.maxRecords, Int(byBytes.rounded(.up))))
+    return .wait(until: seen + batchPolicy.linger, beyond: position + (full - 1), .idle)
+  }
+}

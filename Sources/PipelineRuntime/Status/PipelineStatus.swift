@@ -1,0 +1,29 @@
+public import SegmentQueue
+
+/// A pipeline's facts at one moment.
+public struct PipelineStatus: Sendable {
+  /// The queue's own facts, every consumer's place among them.
+  public var queue: QueueStatus
+  /// The sources, in order.
+  public var sources: [SourceStatus]
+  /// The sinks, in order.
+  public var sinks: [SinkStatus]
+  /// Every consumer of the queue, sinks and others, by name.
+  public var forecasts: [ConsumerForecast]
+  /// Time until the queue has no room and sources wait, at the present rates; zero when it is so, nil when it isn't going there.
+  public var timeUntilFull: Duration?
+  /// The consumer that the queue fills up because of.
+  public var fillsBecauseOf: String?
+  /// The dead-letter queue, once one was needed.
+  public var deadLetters: QueueStatus?
+}
+
+/// How long a consumer may go on as it does.
+public struct ConsumerForecast: Sendable, Hashable {
+  /// Its name.
+  public var name: String
+  /// How fast its lag grows, in bytes of lines a second; negative while it catches up.
+  public var lagBytesPerSecond: Double
+  /// Time until records go that it hasn't read, at the present rates; nil when it isn't going there.
+  public var timeUntilLoss: Duration?
+}

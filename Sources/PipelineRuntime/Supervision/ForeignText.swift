@@ -1,0 +1,18 @@
+/// Text that came from outside (a server's answer, a file's name) as it may stand in our own log: control characters escaped, length bounded.
+func escapedForLog(_ text: String, limit: Int = 2000) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    if result.utf8.count >= limit {
+      result += "…"
+      break
+    }
+    switch scalar.value {
+    case 0x0A: result += "\\n"
+    case 0x0D: result += "\\r"
+    case 0x09: result += "\\t"
+    case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: result += "\\u{\(String(scalar.value, radix: 16))}"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}

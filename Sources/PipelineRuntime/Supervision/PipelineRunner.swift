@@ -1,0 +1,211 @@
+public import Logging
+internal import PipelineCore
+internal import RecordBlocks
+public import SegmentQueue
+internal import Synchronization
+
+/// Runs one pipeline: sources into an opened queue, and the queue's records into sinks, each at its own pace.
+///
+/// It knows no configuration and no concrete source or sink, and holds nothing that a crash could cost: whatever a process that was killed had not
+/// committed is done again by the next. Each source and each sink has a thread of its own.
+public final class PipelineRunner: Sendable {
+  private let queue: SegmentQueue
+  private let sources: [SourcePlan]
+  private let sinks: [SinkPlan]
+  private let clock: any PipelineClock
+  private let jitter: @Sendable () -> Double
+  private let logger: Logger
+  private let bounds: ShutdownBounds
+  private let control = Watched(RunState())
+  private let office: DeadLetterOffice
+  private let sourceProgress: [Watched<SourceStatus>]
+  private let sinkProgress: [Watched<SinkStatus>]
+  private let board: StatusBoard
+  private let hasRun = Mutex(false)
+
+  /// A pipeline over `queue`, which the caller opened and closes after the run.
+  ///
+  /// - Parameters:
+  ///   - deadLetters: opens the dead-letter queue when the first record is rejected (blocking; see ``DeadLetters/open(for:fileSystem:notify:)``). The run closes it.
+  ///   - jitter: random numbers in 0...1 for backoff.
+  ///   - bounds: how long the parts of a stop may take.
+  public init(
+    queue: SegmentQueue, sources: [SourcePlan], sinks: [SinkPlan], deadLetters: @escaping @Sendable () throws -> SegmentQueue,
+    clock: any PipelineClock = SystemPipelineClock(), logger: Logger, jitter: @escaping @Sendable () -> Double = { .random(in: 0...1) },
+    bounds: ShutdownBounds = ShutdownBounds()
+  ) {
+    precondition(Set(sources.map(\.name)).count == sources.count, "two sources of one name")
+    precondition(Set(sinks.map(\.name)).count == sinks.count, "two sinks of one name")
+    self.queue = queue
+    self.sources = sources
+    self.sinks = sinks
+    self.clock = clock
+    self.jitter = jitter
+    self.bounds = bounds
+    var logger = logger
+    logger[metadataKey: "queue.name"] = "\(queue.name)"
+    self.logger = logger
+    office = DeadLetterOffice(deadLetters)
+    sourceProgress = sources.map { Watched(SourceStatus(name: $0.name)) }
+    sinkProgress = sinks.map { Watched(SinkStatus(name: $0.name)) }
+    board = StatusBoard(queue, sources: sourceProgress, sinks: sinkProgress, deadLetters: office)
+  }
+
+  /// What is going on; from any thread, at any time, cheap enough for twice a second.
+  public func status() -> PipelineStatus { board.look(at: clock.now) }
+
+  /// Runs until `ending`, or until the task is cancelled: then sources are stopped, the queue synced, and sinks finish what they have in hand, sync and
+  /// commit, all within ``ShutdownBounds``. Only once for a runner.
+  public func run(until ending: RunEnding) async -> PipelineOutcome {
+    let isFirst = hasRun.withLock { hasRun in
+      defer { hasRun = true }
+      return !hasRun
+    }
+    precondition(isFirst, "a runner runs once")
+    // Cancellation must reach the parts in an order, and a task can't cancel its children one by one: they are owned here, and awaited in `supervise`.
+    let run = Task { await supervise(ending) }
+    return await withTaskCancellationHandler {
+      await run.value
+    } onCancel: {
+      control.change { $0.stopRequested = true }
+    }
+  }
+
+  private func supervise(_ ending: RunEnding) async -> PipelineOutcome {
+    let sampler = Task { [board, clock] in
+      while !Task.isCancelled {
+        _ = board.look(at: clock.now)
+        try? await clock.sleep(until: clock.now + .seconds(1))
+      }
+    }
+    let sinkTask = Task { await runSinks() }
+    let sourceTask = Task { await runSources() }
+    let reached = await reach(ending)
+    let leftBehind = await stop(sourceTask, sinkTask)
+    sampler.cancel()
+    await sampler.value
+    await office.close()
+    return outcome(reached, leftBehind: leftBehind)
+  }
+
+  // MARK: Parts
+
+  private func runSources() async {
+    await withTaskGroup(of: SourceFailure?.self) { group in
+      for (plan, progress) in zip(sources, sourceProgress) {
+        let supervisor = SourceSupervisor(plan: plan, queue: queue, clock: clock, jitter: jitter, logger: logger, progress: progress)
+        group.addTask { await supervisor.run() }
+      }
+      for await failure in group {
+        guard let failure else { continue }
+        logger.error("a source can't work", metadata: ["source.name": "\(failure.source)", "error": "\(failure.message)"])
+        control.change { $0.failure = $0.failure ?? failure }
+      }
+    }
+    control.change { $0.sourcesEnded = true }
+  }
+
+  private func runSinks() async {
+    let context = DeliveryLoop.Context(queue: queue, deadLetters: office, control: control, clock: clock, jitter: jitter, logger: logger)
+    await withTaskGroup(of: Void.self) { group in
+      for (plan, progress) in zip(sinks, sinkProgress) {
+        group.addTask { await ThreadExecutor.run(named: plan.name) { await Self.runSink(plan, progress, context) } }
+      }
+    }
+    control.change { $0.sinksEnded = true }
+  }
+
+  private static func runSink(_ plan: SinkPlan, _ progress: Watched<SinkStatus>, _ context: DeliveryLoop.Context) async {
+    let consumer: QueueConsumer
+    do throws(QueueError) {
+      consumer = try context.queue.consumer(plan.name, kind: .sink, startAt: plan.startAt, hold: plan.hold)
+    } catch {
+      // One unreadable cursor must not stop the others; what this one may not have read stays.
+      context.logger.error(
+        "a sink's consumer can't be opened; the sink stands still, the others go on",
+        metadata: ["sink.name": "\(plan.name)", "error": "\(error.description)"])
+      progress.change {
+        $0.activity = .refused(error.description)
+        $0.lastError = error.description
+      }
+      return
+    }
+    await DeliveryLoop(plan, consumer: consumer, progress: progress, context: context).run()
+  }
+
+  // MARK: The end
+
+  /// Waits for what ends the run.
+  private func reach(_ ending: RunEnding) async -> PipelineOutcome.Ending {
+    await control.wait { $0.stopRequested || $0.failure != nil || ($0.sourcesEnded && ending != .forever) }
+    if let ending = early { return ending }
+    do { try await queue.synchronize() } catch {
+      logger.error("the queue can't be synced; what isn't on the disk is read again by the next run", metadata: ["error": "\(error)"])
+    }
+    guard case .drained(let timeout) = ending else { return .sourcesEnded }
+    control.change { $0.phase = .draining(to: queue.durableEnd) }
+    let isOver: @Sendable (RunState) -> Bool = { $0.stopRequested || $0.sinksEnded }
+    if let timeout {
+      _ = await control.wait(until: clock.now + timeout, clock: clock, for: isOver)
+    } else {
+      await control.wait(for: isOver)
+    }
+    if let ending = early { return ending }
+    return .drained
+  }
+
+  private var early: PipelineOutcome.Ending? {
+    let state = control.value
+    if let failure = state.failure { return .failed(failure) }
+    return state.stopRequested ? .stopped : nil
+  }
+
+  /// Ends sources, then the queue's writing, then sinks, each within its bound; names what didn't end.
+  private func stop(_ sources: Task<Void, Never>, _ sinks: Task<Void, Never>) async -> [String] {
+    sources.cancel()
+    let sourcesEnded = await control.wait(until: clock.now + bounds.sources, clock: clock) { $0.sourcesEnded }
+    // Not awaited: a disk that hangs must not hold up the stop, and `close()` of the queue syncs in any case.
+    Task { [queue, control] in
+      try? await queue.synchronize()
+      control.change { $0.isSynchronised = true }
+    }
+    _ = await control.wait(until: clock.now + bounds.synchronize, clock: clock) { $0.isSynchronised }
+    control.change { $0.phase = .stopping }
+    var sinksEnded = await control.wait(until: clock.now + bounds.sinks, clock: clock) { $0.sinksEnded }
+    sinks.cancel()
+    if !sinksEnded { sinksEnded = await control.wait(until: clock.now + bounds.cancelledSinks, clock: clock) { $0.sinksEnded } }
+    var names: [String] = []
+    if sourcesEnded { await sources.value } else { names += sourceProgress.map(\.value).filter { $0.activity != .ended }.map(\.name) }
+    if sinksEnded { await sinks.value } else { names += sinkProgress.map(\.value).filter { !$0.hasEnded }.map(\.name) }
+    if !names.isEmpty {
+      logger.error(
+        "sources or sinks don't end when told to and are left behind; nothing is lost when the process ends",
+        metadata: ["names": "\(names.joined(separator: ", "))"])
+    }
+    return names
+  }
+
+  private func outcome(_ reached: PipelineOutcome.Ending, leftBehind: [String]) -> PipelineOutcome {
+    let status = queue.status()
+    let rests = sinkProgress.map(\.value).map { sink in
+      let consumer = status.consumers.first { $0.name == sink.name && $0.failure == nil }
+      return PipelineOutcome.SinkRest(
+        name: sink.name, cursor: sink.cursor, end: status.durableEnd, lagRecords: consumer?.lagRecords ?? 0,
+        lagBytes: consumer?.lagBytes ?? 0,
+        lastError: sink.lastError)
+    }
+    var reached = reached
+    if reached == .drained, !rests.allSatisfy(\.isDone) { reached = .leftovers }
+    return PipelineOutcome(ending: reached, sinks: rests, leftBehind: leftBehind)
+  }
+}
+
+extension SinkStatus {
+  /// Nothing runs for it any more.
+  fileprivate var hasEnded: Bool {
+    switch activity {
+    case .ended, .refused: true
+    default: false
+    }
+  }
+}
