@@ -104,7 +104,7 @@ struct DescriptorWriter {
       let rest = bytes.baseAddress! + done
       let count = min(bytes.count - done, largestWrite)
       let put =
-        isSocket ? send(target, rest, count, Int32(MSG_DONTWAIT | Int(MSG_NOSIGNAL.rawValue))) : Glibc.write(target, rest, count)
+        isSocket ? send(target, rest, count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)) : Glibc.write(target, rest, count)
       if put >= 0 {
         done += put
         progress.bytes += put

@@ -13,15 +13,13 @@ extension FileSinkEngine {
     output = nil
     // A gap block may not know when it happened.
     let time = max(lastName?.time ?? .min, time > 0 ? time : Self.now)
-    let base = configuration.path.fixedDirectory.string
     var number = firstNumber(for: time)
     var taken: FilePath?
     let directory = try closingOnError { () throws(FileError) in
-      try OutputLocation(base: base, relative: configuration.path.place(time: time, number: number).relativePath)
-        .makeDirectory(configuration.fileSystem)
+      try location(time: time, number: number).makeDirectory(configuration.fileSystem)
     }
     for _ in 0..<Self.maximumTries {
-      let location = OutputLocation(base: base, relative: configuration.path.place(time: time, number: number).relativePath)
+      let location = location(time: time, number: number)
       if try begin(OutputManifest.Entry(location: location, number: number), in: directory, time: time) {
         if let taken {
           logger.notice(
@@ -67,25 +65,25 @@ extension FileSinkEngine {
       return try file.status()
     }
     guard status.size == 0 else { throw locked(entry.location.path) }
-    let outputName = FileSinkState.Name(time: time, number: entry.number)
+    let outputName = FileSinkState.Name(location: entry.location, time: time, number: entry.number)
     lastName = outputName
-    output = OutputFile(file, in: directory, location: entry.location, name: outputName, status: status, buffer: buffer)
+    output = OutputFile(file, in: directory, name: outputName, status: status, buffer: buffer)
     return true
   }
 
   /// The number to try first: after the last file's, if that had the same name otherwise, and after that of every file in the manifest.
   private func firstNumber(for time: Int64) -> Int {
-    let path = configuration.path
     var number = 0
-    if let lastName, path.place(time: lastName.time, number: 0) == path.place(time: time, number: 0) {
+    let unnumbered = location(time: time, number: 0)
+    if let lastName, lastName.location == location(time: lastName.time, number: lastName.number),
+      unnumbered == location(time: lastName.time, number: 0)
+    {
       // An empty file that a crash left behind has this number: it is taken over.
       number = lastName.number + 1
     }
-    let base = path.fixedDirectory.string
-    let directories = path.place(time: time, number: 0).directories.joined(separator: "/")
-    for entry in manifest!.entries
-    where entry.number >= number && entry.location.base == base && entry.location.relative.hasPrefix(directories) {
-      if entry.location.relative == path.place(time: time, number: entry.number).relativePath { number = entry.number }
+    let directories = unnumbered.directories.joined(separator: "/")
+    for entry in manifest!.entries where entry.number >= number && entry.location.relative.hasPrefix(directories) {
+      if entry.location == location(time: time, number: entry.number) { number = entry.number }
     }
     return number
   }
@@ -119,6 +117,11 @@ extension FileSinkEngine {
     } catch {
       logger.warning("cannot delete output files beyond max_files", metadata: ["error": "\(error)"])
     }
+  }
+
+  /// The file of a time and a number.
+  func location(time: Int64, number: Int) -> OutputLocation {
+    OutputLocation(base: configuration.path.fixedDirectory.string, relative: configuration.path.place(time: time, number: number).relativePath)
   }
 
   private static var now: Int64 {

@@ -49,11 +49,10 @@ extension FileSinkEngine {
 
   /// Continues the committed file, or says why that can't be.
   private func resume(_ file: FileSinkState.CommittedFile, named name: FileSinkState.Name, queueHoldsCursor: Bool) throws(DeliveryError) {
-    let path = file.location.path
+    let path = name.location.path
     switch try closingOnError({ () throws(FileError) in try cutBack(file, named: name, queueHoldsCursor: queueHoldsCursor) }) {
     case .continued(let output):
-      let place = configuration.path.place(time: name.time, number: name.number)
-      output.isFinished = OutputLocation(base: configuration.path.fixedDirectory.string, relative: place.relativePath) != output.location
+      output.isFinished = location(time: name.time, number: name.number) != name.location
       if output.isFinished {
         logger.info("the path template has changed; the next record begins a new file", metadata: ["file.path": "\(path)"])
       }
@@ -74,7 +73,7 @@ extension FileSinkEngine {
   private func cutBack(
     _ file: FileSinkState.CommittedFile, named name: FileSinkState.Name, queueHoldsCursor: Bool
   ) throws(FileError) -> Resumption {
-    guard let directory = try file.location.openDirectory(configuration.fileSystem), let found = try directory.status(file.location.name)
+    guard let directory = try name.location.openDirectory(configuration.fileSystem), let found = try directory.status(name.location.name)
     else {
       return .impossible("it is gone")
     }
@@ -85,22 +84,22 @@ extension FileSinkEngine {
     }
     let surplus = found.size - file.length
     guard surplus == 0 || queueHoldsCursor else { return .impossible("what would be cut off (\(surplus) bytes) is no longer in the queue") }
-    let opened = try directory.open(file.location.name, .update)
+    let opened = try directory.open(name.location.name, .update)
     guard try opened.lock() else { return .locked }
     if surplus > 0 {
       try opened.truncate(to: file.length)
       logger.info(
         "cut the output back to what was committed",
-        metadata: ["file.path": "\(file.location.path)", "length": "\(file.length)", "cut": "\(surplus)"])
+        metadata: ["file.path": "\(name.location.path)", "length": "\(file.length)", "cut": "\(surplus)"])
     }
-    if spoiled.contains(file.location) {
+    if spoiled.contains(name.location) {
       try directory.sync()
-      abandoned.append(FileSinkState.AbandonedFile(location: file.location, inode: file.inode, length: file.length))
+      abandoned.append(FileSinkState.AbandonedFile(location: name.location, inode: file.inode, length: file.length))
       return .impossible("its last sync failed")
     }
     return .continued(
       OutputFile(
-        opened, in: directory, location: file.location, name: name, status: found, length: file.length, withheld: file.withheld,
+        opened, in: directory, name: name, status: found, length: file.length, withheld: file.withheld,
         isDirty: surplus > 0,
         buffer: buffer))
   }

@@ -103,7 +103,7 @@ final class FileSinkEngine {
   private var state: FileSinkState {
     let file = output.map { output in
       FileSinkState.CommittedFile(
-        location: output.location, device: output.device, inode: output.inode, length: output.length, withheld: output.withheld)
+        device: output.device, inode: output.inode, length: output.length, withheld: output.withheld)
     }
     return FileSinkState(name: lastName, file: file, abandoned: abandoned)
   }

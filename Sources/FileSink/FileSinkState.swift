@@ -15,7 +15,6 @@ enum WithheldLineFeed: Hashable {
 struct FileSinkState: Hashable {
   /// The file that is being written, as it was on the disk at the commit.
   struct CommittedFile: Hashable {
-    var location: OutputLocation
     var device: UInt64
     var inode: UInt64
     var length: Int64
@@ -29,8 +28,9 @@ struct FileSinkState: Hashable {
     var length: Int64
   }
 
-  /// What the last file's name was made of: later names never show an earlier time.
+  /// The last file's name, and what it was made of: later names never show an earlier time.
   struct Name: Hashable {
+    var location: OutputLocation
     /// Nanoseconds since 1970.
     var time: Int64
     /// 0 for a name without a number.
@@ -48,8 +48,8 @@ struct FileSinkState: Hashable {
 // The state's bytes, version 1, integers little-endian:
 //
 //   version u8 = 1 │ what follows u8 (0 no name, 1 a name, 2 a name and a file)
-//   name:  time i64 │ number u64
-//   file:  device u64 │ inode u64 │ length i64 │ withheld u8 (0 none, 1 unless continued, 2 always) │ its source u32 │ base │ relative
+//   name:  time i64 │ number u64 │ base │ relative
+//   file:  device u64 │ inode u64 │ length i64 │ withheld u8 (0 none, 1 unless continued, 2 always) │ its source u32
 //   abandoned files: count u8, then for each:  inode u64 │ length i64 │ base │ relative
 //
 // A path is its length in bytes as u16, then its UTF-8 bytes.
@@ -65,6 +65,7 @@ extension FileSinkState {
     if let name {
       bytes.appendInteger(name.time)
       bytes.appendInteger(UInt64(name.number))
+      bytes.append(name.location)
     }
     if let file {
       bytes.appendInteger(file.device)
@@ -77,7 +78,6 @@ extension FileSinkState {
         bytes.appendInteger(source)
       case .always: bytes.append(contentsOf: [2, 0, 0, 0, 0])
       }
-      bytes.append(file.location)
     }
     var room = SinkState.maximumByteCount - bytes.count - 1
     let kept = abandoned.suffix(255).reversed().prefix { file in
@@ -105,16 +105,16 @@ extension FileSinkState {
     guard let contents = reader.integer(UInt8.self), contents <= 2 else { return nil }
     var name: Name?
     if contents >= 1 {
-      guard let time = reader.integer(Int64.self), let number = reader.integer(UInt64.self), let number = Int(exactly: number) else {
-        return nil
-      }
-      name = Name(time: time, number: number)
+      guard let time = reader.integer(Int64.self), let number = reader.integer(UInt64.self), let number = Int(exactly: number),
+        let location = reader.location()
+      else { return nil }
+      name = Name(location: location, time: time, number: number)
     }
     var file: CommittedFile?
     if contents == 2 {
       guard let device = reader.integer(UInt64.self), let inode = reader.integer(UInt64.self), let length = reader.integer(Int64.self),
         length >= 0,
-        let kind = reader.integer(UInt8.self), let source = reader.integer(UInt32.self), let location = reader.location()
+        let kind = reader.integer(UInt8.self), let source = reader.integer(UInt32.self)
       else { return nil }
       let withheld: WithheldLineFeed
       switch kind {
@@ -123,7 +123,7 @@ extension FileSinkState {
       case 2: withheld = .always
       default: return nil
       }
-      file = CommittedFile(location: location, device: device, inode: inode, length: length, withheld: withheld)
+      file = CommittedFile(device: device, inode: inode, length: length, withheld: withheld)
     }
     guard let count = reader.integer(UInt8.self) else { return nil }
     var abandoned: [AbandonedFile] = []

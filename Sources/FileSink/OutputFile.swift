@@ -10,10 +10,11 @@ final class OutputFile {
   /// From this size on a piece is written by itself: copying it would cost more than the call.
   static let directBytes = 128 << 10
 
-  let location: OutputLocation
   let name: FileSinkState.Name
   let device: UInt64
   let inode: UInt64
+  /// Where it is.
+  var location: OutputLocation { name.location }
   /// Bytes that it has, those gathered included.
   private(set) var length: Int64
   /// See ``WithheldLineFeed``.
@@ -28,13 +29,12 @@ final class OutputFile {
 
   /// An open file that is `length` bytes long. `isDirty` when it was just cut to that.
   init(
-    _ file: any File, in directory: any Directory, location: OutputLocation, name: FileSinkState.Name, status: FileStatus,
+    _ file: any File, in directory: any Directory, name: FileSinkState.Name, status: FileStatus,
     length: Int64 = 0,
     withheld: WithheldLineFeed = .none, isDirty: Bool = false, buffer: GatherBuffer
   ) {
     self.file = file
     self.directory = directory
-    self.location = location
     self.name = name
     self.device = status.device
     self.inode = status.inode
