@@ -39,4 +39,23 @@ int64_t linux_socket_drops(int fd);
 /// Asks for a receive buffer, first past the system's limit (SO_RCVBUFFORCE), then within it. Returns the bytes that the kernel granted (its own count, twice the request), or -1.
 int64_t linux_set_receive_buffer(int fd, int bytes);
 
+/// One change that inotify told of (`man 7 inotify`).
+typedef struct {
+    int32_t watch;          // -1 for an overflow
+    uint32_t modified;      // bytes of the file `name` changed
+    uint32_t names_changed; // a name came, went or changed its rights
+    uint32_t overflowed;    // the kernel's queue was full: anything may have changed
+    uint32_t ended;         // the watch is no more (its directory went, or it was removed)
+    uint32_t name_length;
+    const char *name;       // within the buffer, not terminated; length 0 for the directory itself
+} linux_inotify_change;
+/// A new inotify instance, non-blocking and close-on-exec, or -1 with errno.
+int linux_inotify_open(void);
+/// Watches a directory's files and names. The watch's number, or -1 with errno.
+int linux_inotify_watch(int fd, const char *directory);
+/// Ends a watch. 0, or -1 with errno.
+int linux_inotify_unwatch(int fd, int watch);
+/// Decodes the event at `*position` of `length` bytes that `read` gave and moves on. 1, or 0 at the end.
+int linux_inotify_next(const void *buffer, size_t length, size_t *position, linux_inotify_change *change);
+
 #endif

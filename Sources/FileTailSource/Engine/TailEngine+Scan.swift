@@ -1,0 +1,345 @@
+internal import Glibc
+internal import SystemPackage
+
+extension TailEngine {
+  /// Looks at all files and directories once: which streams are where now, which are gone, what is new.
+  ///
+  /// In order: a file with a stream's device and inode is that stream's (before its first use in this run only when the content agrees); a stream that
+  /// isn't found so is searched for in its directory, by inode, then by content; what remains of the files is new, or a copy of a stream's.
+  func scan() {
+    let result = search.run()
+    note(result)
+    let previousPaths = streams.values.map { ($0, $0.identity.path) }
+    let patterned = Set(result.files.map(\.key))
+    var seen: Set<UInt32> = []
+    var unclaimed: [FoundFile] = []
+    var known: [FileKey: TailedStream] = [:]
+    for stream in streams.values where stream.isReachable || known[stream.key] == nil { known[stream.key] = stream }
+    for file in result.files {
+      if let stream = known[file.key], !seen.contains(stream.number), accepts(stream, file) {
+        meet(stream, file, isInPatterns: true)
+        seen.insert(stream.number)
+      } else {
+        unclaimed.append(file)
+      }
+    }
+    let lost = streams.values.filter { !seen.contains($0.number) }.sorted { $0.number < $1.number }
+    if !lost.isEmpty {
+      var candidates = CandidateFiles(unclaimed: unclaimed, claimed: Set(streams.values.filter { seen.contains($0.number) }.map(\.key)))
+      var stillLost: [TailedStream] = []
+      for stream in lost {
+        if let file = fileByInode(stream, candidates: &candidates) {
+          candidates.claim(file)
+          meet(stream, file, isInPatterns: patterned.contains(file.key))
+        } else {
+          stillLost.append(stream)
+        }
+      }
+      // Only when every inode is spoken for may content decide.
+      for stream in stillLost {
+        if let file = fileByContent(stream, candidates: &candidates) {
+          candidates.claim(file)
+          meet(stream, file, isInPatterns: patterned.contains(file.key))
+        } else {
+          miss(stream)
+        }
+      }
+      unclaimed.removeAll { candidates.isClaimed($0) }
+    }
+    noteVacated(previousPaths)
+    byPath = Dictionary(streams.values.filter { !$0.isGone }.map { ($0.identity.path, $0) }, uniquingKeysWith: { first, _ in first })
+    take(unclaimed)
+    letGo()
+    openAhead()
+    links = result.links
+    watch(result.directories)
+  }
+
+  // MARK: - Known streams
+
+  /// Whether a file with the stream's device and inode is the stream's.
+  private func accepts(_ stream: TailedStream, _ file: FoundFile) -> Bool {
+    // Open, the inode can't be given to another file. Closed, the content is compared when it is opened.
+    if stream.isMet { return !stream.isGone || stream.input != nil }
+    switch resumeDecision(stream, file) {
+    case .goOn: return true
+    case .startOver:
+      stream.wasOverwritten = true
+      return false
+    case .searchEarlier, .notThisFile, nil: return false
+    }
+  }
+
+  /// A stream's file is here, and perhaps has more to read.
+  private func meet(_ stream: TailedStream, _ file: FoundFile, isInPatterns: Bool) {
+    let wasMet = stream.isMet
+    if stream.identity.path != file.path || stream.key != file.key {
+      if stream.identity.path != file.path {
+        log.moved(stream.identity.path, file.path)
+        // The open descriptor is the file's under any name; a search by content found another file.
+        if stream.key != file.key { closeInput(stream) }
+      } else {
+        closeInput(stream)
+      }
+      if stream.key != file.key { stream.limit = nil }
+      stream.identity.path = file.path
+      stream.identity.device = file.device
+      stream.identity.inode = file.inode
+      stream.clean = nil
+      if stream.saved != nil { save(stream) }
+    }
+    stream.isMet = true
+    stream.isInPatterns = isInPatterns
+    stream.isGone = false
+    stream.lastLine.isDeleted = false
+    stream.noteSize(of: file)
+    if stream.place.missingSince != 0 {
+      stream.place.missingSince = 0
+      save(stream)
+    }
+    if configuration.once, stream.limit == nil, !RotationName.isGzip(file.path.lastNameBytes) { stream.limit = file.size }
+    if !wasMet || stream.clean.map({ $0.size != file.size || $0.modified != file.modified }) ?? true { ready(stream) }
+  }
+
+  /// The stream's file under the name it had, or under another in the same directory.
+  private func fileByInode(_ stream: TailedStream, candidates: inout CandidateFiles) -> FoundFile? {
+    if case .regular(let file) = FoundFile.look(at: stream.identity.path), !candidates.isClaimed(file), isSameInode(stream, file),
+      accepts(stream, file)
+    {
+      return file
+    }
+    for file in candidates.files(withInode: stream.identity.inode, near: stream.identity.path) where isSameInode(stream, file) {
+      if accepts(stream, file) { return file }
+    }
+    return nil
+  }
+
+  private func isSameInode(_ stream: TailedStream, _ file: FoundFile) -> Bool {
+    file.inode == stream.identity.inode && (file.device == stream.identity.device || (!stream.isMet && !stream.place.boot.isSame(as: boot)))
+  }
+
+  /// The file that goes on with the stream's content: compressed or copied by rotation, restored, or cut by a power loss.
+  private func fileByContent(_ stream: TailedStream, candidates: inout CandidateFiles) -> FoundFile? {
+    if stream.input != nil, !stream.isFinished { return nil }
+    let isRead = stream.isMet && stream.isCaughtUp && !stream.hasPartial
+    // Of a stream that was read to its end only a file that would be read again is of interest; of one that is missing, what is new.
+    let unclaimedOnly = isRead || stream.wasSearched
+    stream.wasSearched = true
+    if let file = candidates.bestContinuation(of: stream, unclaimedOnly: unclaimedOnly, decide: { self.resumeDecision(stream, $0) }) {
+      return file
+    }
+    guard !stream.isMet, !unclaimedOnly else { return nil }
+    // The file may have been cut by a power loss where it stands.
+    for file in candidates.files(near: stream.identity.path) where file.path == stream.identity.path || file.inode == stream.identity.inode
+    {
+      if !candidates.isClaimed(file), resumeDecision(stream, file) == .searchEarlier {
+        stream.needsEarlierCheckpoint = true
+        return file
+      }
+    }
+    return nil
+  }
+
+  /// No file was found for the stream.
+  private func miss(_ stream: TailedStream) {
+    if let input = stream.input {
+      if !stream.isGone {
+        stream.isGone = true
+        ready(stream)
+      }
+      if let facts = try? input.status(path: stream.identity.path) {
+        stream.lastLine.isDeleted = facts.linkCount == 0
+        if facts.file.size != stream.readEnd { ready(stream) }
+      }
+      return
+    }
+    stream.isGone = true
+    if stream.isMet {
+      lose(stream)
+      return forget(stream)
+    }
+    if stream.wasOverwritten {
+      log.truncated(stream.identity.path)
+      counters.update { $0.truncatedFiles += 1 }
+      return forget(stream)
+    }
+    let now = clock.wallTime().seconds
+    if stream.place.missingSince == 0 {
+      stream.place.missingSince = now
+      save(stream)
+      log.missing(stream.identity.path, forgetAfter: configuration.forgetMissingAfter)
+    } else if .seconds(now - stream.place.missingSince) > configuration.forgetMissingAfter {
+      forget(stream)
+    }
+  }
+
+  /// Notes who left which path, for the file that comes there next.
+  private func noteVacated(_ previousPaths: [(TailedStream, FilePath)]) {
+    vacated = vacated.filter { !$0.value.isForgotten }
+    for (stream, path) in previousPaths where !stream.isForgotten && (stream.isGone || stream.identity.path != path) {
+      vacated[path] = stream
+    }
+  }
+
+  // MARK: - Files without a stream
+
+  private func take(_ files: [FoundFile]) {
+    guard !files.isEmpty else {
+      undecided.removeAll()
+      copies.removeAll()
+      return
+    }
+    let comparison = CopyComparison(streams: streams.values.filter { $0.isReachable && $0.isMet && $0.place.position > 0 })
+    var copiesNow: [FileKey: Copy] = [:]
+    var undecidedNow: [FileKey: (size: UInt64, since: Duration)] = [:]
+    let now = clock.now()
+    // Older files first: what rotation left is before what came after.
+    for file in files.sorted(by: { ($0.modified, $0.path.string) < ($1.modified, $1.path.string) }) {
+      if let copy = copies[file.key], !copy.stream.isForgotten, copy.stream.isReachable {
+        if file.size == copy.file.size {
+          copiesNow[file.key] = Copy(stream: copy.stream, file: file, since: copy.since)
+        } else if now - copy.since < Self.deletedQuiet {
+          copiesNow[file.key] = Copy(stream: copy.stream, file: file, since: now)
+        } else {
+          // It was copied, and now has a life of its own.
+          begin(file, at: copy.file.size)
+        }
+        continue
+      }
+      switch comparison.decide(file) {
+      case .copy(let stream): copiesNow[file.key] = Copy(stream: stream, file: file, since: now)
+      case .undecided where !configuration.once:
+        let before = undecided[file.key]
+        let since = before?.size == file.size ? before!.since : now
+        if now - since < Self.deletedQuiet { undecidedNow[file.key] = (file.size, since) } else { begin(file, at: 0) }
+      case .undecided, .ownFile: begin(file, at: 0)
+      case .unreadable(let code): log.failure(file.path, code)
+      }
+    }
+    copies = copiesNow
+    undecided = undecidedNow
+  }
+
+  /// Starts a stream for a file, at the first line that begins at `position` or before it.
+  @discardableResult
+  func begin(_ file: FoundFile, at position: UInt64) -> TailedStream? {
+    let stream: TailedStream
+    do throws(Errno) {
+      let input = try InputFile(file.path)
+      guard try input.status(path: file.path).file.key == file.key else {
+        wantScan()
+        return nil
+      }
+      stream = makeStream(file)
+      let start = isFirstStart && configuration.startAt == .end ? file.size : position
+      if start > 0 { try skip(stream, input, before: start) }
+    } catch {
+      log.failure(file.path, error)
+      return nil
+    }
+    stream.isMet = true
+    if configuration.once, !RotationName.isGzip(file.path.lastNameBytes) { stream.limit = file.size }
+    if let former = vacated.removeValue(forKey: file.path) { follow(stream, former) }
+    log.found(file.path, stream.number)
+    ready(stream)
+    return stream
+  }
+
+  /// `stream` has the path of `former`, which is read to its end first.
+  func follow(_ stream: TailedStream, _ former: TailedStream) {
+    stream.predecessor = former
+    guard former.lastLine.replacedAt == nil else { return }
+    former.lastLine.replacedAt = clock.now()
+    former.place.isReplaced = true
+    if former.saved != nil { save(former) }
+    if former.hasPartial { setWakeTime(former, rule.deadline(former.lastLine, now: clock.now())) }
+  }
+
+  /// Passes over what stands before the last line that begins before `end`.
+  private func skip(_ stream: TailedStream, _ input: InputFile, before end: UInt64) throws(Errno) {
+    if input.gzip != nil {
+      let head = try head(input, StreamIdentity.maximumHeadLength)
+      stream.identity.headHash = ContentHash(head)
+      stream.identity.headLength = head.count
+      stream.headBytes = nil
+      stream.place.position = StreamPlace.endOfCompressed
+    } else {
+      let start = try startOfLastLine(input, before: end)
+      let head = try head(input, Int(min(start, UInt64(StreamIdentity.maximumHeadLength))))
+      stream.identity.headHash = ContentHash(head)
+      stream.identity.headLength = head.count
+      stream.headBytes = stream.identity.hasFullHead ? nil : head
+      stream.place.position = start
+      stream.place.markerLength = Int(min(start, UInt64(StreamPlace.maximumMarkerLength)))
+      stream.place.markerHash = try input.loadMarker(before: start, length: stream.place.markerLength) ?? ContentHash([])
+    }
+    stream.scanned = stream.place.position
+    stream.readEnd = stream.place.position
+    save(stream)
+  }
+
+  // MARK: - Truncation
+
+  /// The stream's file no longer has what was delivered of it: the stream goes on where rotation put its content, if anywhere; what stands in the file
+  /// now is a new stream.
+  func contentChanged(_ stream: TailedStream) {
+    let path = stream.identity.path
+    let key = stream.key
+    let wasInPatterns = stream.isInPatterns
+    log.truncated(path)
+    counters.update { $0.truncatedFiles += 1 }
+    closeInput(stream)
+    var candidates = CandidateFiles(
+      unclaimed: copies.values.filter { $0.stream === stream }.map(\.file), claimed: Set(streams.values.map(\.key)))
+    let continuation = candidates.bestContinuation(of: stream, unclaimedOnly: false) { file in
+      guard self.resumeDecision(stream, file) == .goOn else { return .notThisFile }
+      let isNeeded = self.copies[file.key] != nil || file.size > stream.place.position || RotationName.isGzip(file.path.lastNameBytes)
+      return isNeeded ? .goOn : .notThisFile
+    }
+    if let continuation {
+      let isInPatterns = copies.removeValue(forKey: continuation.key) != nil
+      meet(stream, continuation, isInPatterns: isInPatterns)
+      byPath[continuation.path] = stream
+      vacated[path] = stream
+    } else {
+      lose(stream)
+      forget(stream)
+    }
+    if wasInPatterns, case .regular(let file) = FoundFile.look(at: path), file.key == key { begin(file, at: 0) }
+    wantScan()
+  }
+
+  // MARK: - Letting go
+
+  /// Forgets streams whose files are gone and read to their end, and rotated files outside the patterns that stay quiet.
+  private func letGo() {
+    let now = clock.now()
+    for stream in streams.values where stream.isFinished && stream.isMet {
+      let quiet = now - stream.lastLine.lastGrowth
+      let isOver =
+        stream.isGone
+        ? quiet >= (stream.lastLine.isDeleted ? Self.deletedQuiet : Self.rotatedQuiet) : !stream.isInPatterns && quiet >= Self.rotatedQuiet
+      if isOver || (stream.isGone && configuration.once) { forget(stream) }
+    }
+  }
+
+  private func note(_ result: GlobSearch.Result) {
+    for (path, reason) in result.unsuitable {
+      log.trouble(path, "it is \(reason)", "exclude it, or give a pattern that doesn't match it")
+    }
+    for (path, code) in result.failures { log.failure(path, code) }
+    let wellPaths = Set(result.files.map(\.path))
+    log.settle { path in
+      if let stream = byPath[path] { return !stream.isTroubled }
+      return !wellPaths.contains(path) && result.unsuitable[path] == nil && result.failures[path] == nil
+    }
+    if result.isIncomplete { log.incomplete() }
+  }
+
+  private func watch(_ directories: Set<FilePath>) {
+    guard let watcher else { return }
+    var wanted = directories
+    for stream in streams.values where !stream.isInPatterns { wanted.insert(stream.identity.path.parentDirectory) }
+    if let (directory, code) = watcher.watch(wanted) { log.noWatch(directory, code) }
+  }
+}

@@ -1,0 +1,285 @@
+import Testing
+
+@testable import FileTailSource
+
+/// How a log is rotated.
+enum Rotation: String, CaseIterable, Sendable {
+  case renameAndCreate, renameWithDate, renameWithDateBeforeExtension, renameOutOfSight, copytruncate, deleteAndRecreate, renameAndCompress,
+    copytruncateAndCompress
+
+  /// Puts `name` away; whether unread bytes survive it anywhere in the directory.
+  func perform(_ name: String, _ scenario: TailScenario) {
+    switch self {
+    case .renameAndCreate: scenario.rename(name, name + ".1")
+    case .renameWithDate: scenario.rename(name, name + "-20260901")
+    case .renameWithDateBeforeExtension: scenario.rename(name, "app-20260901.log")
+    case .renameOutOfSight: scenario.rename(name, "archived")
+    case .copytruncate:
+      scenario.copy(name, name + ".1")
+      scenario.truncate(name)
+    case .deleteAndRecreate: scenario.delete(name)
+    case .renameAndCompress:
+      scenario.rename(name, name + ".1")
+      scenario.gzip(name + ".1")
+    case .copytruncateAndCompress:
+      scenario.copy(name, name + ".1")
+      scenario.truncate(name)
+      scenario.gzip(name + ".1")
+    }
+  }
+
+  var keepsUnreadBytes: Bool { self != .deleteAndRecreate }
+}
+
+@Suite struct RotationTests {
+  /// What varies beside the kind of rotation.
+  struct Setting: Sendable, CustomTestStringConvertible {
+    var rotation: Rotation
+    var paths: [String]
+    var firstLines: Int
+    var testDescription: String { "\(rotation.rawValue) \(paths) \(firstLines) lines" }
+  }
+
+  // Three lines are less than a full head, 100 are more than one.
+  static let settings = Rotation.allCases.flatMap { rotation in
+    [["app.log"], ["app*"]].flatMap { paths in [3, 100].map { Setting(rotation: rotation, paths: paths, firstLines: $0) } }
+  }
+
+  @Test(arguments: settings) func `a rotation while running gives each line once and in order`(_ setting: Setting) async throws {
+    let scenario = try TailScenario(paths: setting.paths)
+    scenario.append("app.log", lines("a", 0..<setting.firstLines))
+    try await scenario.pass()
+    setting.rotation.perform("app.log", scenario)
+    scenario.append("app.log", lines("b", 0..<5))
+    try await scenario.pass()
+    scenario.append("app.log", lines("b", 5..<300))
+    for _ in 0..<5 { try await scenario.pass(after: .seconds(3)) }
+    #expect(scenario.text == lines("a", 0..<setting.firstLines) + lines("b", 0..<300))
+  }
+
+  @Test(arguments: settings) func `a rotation while it was down gives each line once and in order`(_ setting: Setting) async throws {
+    let scenario = try TailScenario(paths: setting.paths)
+    scenario.append("app.log", lines("a", 0..<setting.firstLines))
+    try await scenario.pass()
+    scenario.stop()
+    if setting.rotation.keepsUnreadBytes { scenario.append("app.log", lines("late", 0..<50)) }
+    setting.rotation.perform("app.log", scenario)
+    scenario.append("app.log", lines("b", 0..<300))
+    for _ in 0..<5 { try await scenario.pass(after: .seconds(3)) }
+    let late = setting.rotation.keepsUnreadBytes ? lines("late", 0..<50) : ""
+    #expect(scenario.text == lines("a", 0..<setting.firstLines) + late + lines("b", 0..<300))
+  }
+
+  @Test(arguments: settings) func `a kill at any write during a rotation loses and doubles nothing`(_ setting: Setting) async throws {
+    var killedAt = 0
+    while true {
+      let scenario = try TailScenario(paths: setting.paths)
+      scenario.output.kill(atWrite: killedAt)
+      var wasKilled = false
+      func pass() async throws {
+        do { try await scenario.pass() } catch is CollectingOutput.Killed {
+          wasKilled = true
+          scenario.stop()
+          scenario.output.kill(atWrite: nil)
+          try await scenario.pass()
+        }
+      }
+      scenario.append("app.log", lines("a", 0..<setting.firstLines))
+      try await pass()
+      scenario.append("app.log", lines("a", setting.firstLines..<setting.firstLines + 3))
+      if !setting.rotation.keepsUnreadBytes { try await pass() }
+      setting.rotation.perform("app.log", scenario)
+      scenario.append("app.log", lines("b", 0..<5))
+      try await pass()
+      scenario.append("app.log", lines("b", 5..<10))
+      for _ in 0..<4 {
+        scenario.clock.advance(.seconds(3))
+        try await pass()
+      }
+      #expect(scenario.text == lines("a", 0..<setting.firstLines + 3) + lines("b", 0..<10), "killed at write \(killedAt)")
+      if !wasKilled { break }
+      killedAt += 1
+    }
+    #expect(killedAt >= 3)
+  }
+
+  @Test func `two rotations while it was down are read in order when the patterns name the rotated files`() async throws {
+    let scenario = try TailScenario(paths: ["app.log*"])
+    scenario.append("app.log", lines("a", 0..<100))
+    try await scenario.pass()
+    scenario.stop()
+    scenario.append("app.log", lines("a", 100..<200))
+    scenario.rename("app.log", "app.log.1")
+    scenario.append("app.log", lines("b", 0..<100))
+    scenario.rename("app.log.1", "app.log.2")
+    scenario.gzip("app.log.2")
+    scenario.rename("app.log", "app.log.1")
+    scenario.run("touch", "-d", "2026-01-01", scenario.path("app.log.1"))
+    scenario.append("app.log", lines("c", 0..<100))
+    for _ in 0..<3 { try await scenario.pass(after: .seconds(3)) }
+    #expect(scenario.text == lines("a", 0..<200) + lines("b", 0..<100) + lines("c", 0..<100))
+  }
+
+  @Test(arguments: [["app.log"], ["app.log*"]]) func `a chain of rotations with compression is followed for many generations`(
+    _ paths: [String]
+  ) async throws {
+    let scenario = try TailScenario(paths: paths)
+    var expected = ""
+    for generation in 0..<6 {
+      let text = lines("g\(generation)", 0..<60)
+      scenario.append("app.log", text)
+      expected += text
+      try await scenario.pass(after: .seconds(3))
+      if generation >= 2 { scenario.delete("app.log.3.gz") }
+      if generation >= 1 {
+        scenario.rename("app.log.2.gz", "app.log.3.gz")
+      }
+      if generation >= 0 {
+        scenario.rename("app.log", "app.log.1")
+        try await scenario.pass(after: .seconds(3))
+        scenario.gzip("app.log.1")
+        scenario.rename("app.log.1.gz", "app.log.2.gz")
+      }
+    }
+    for _ in 0..<5 { try await scenario.pass(after: .seconds(3)) }
+    #expect(scenario.text == expected)
+    #expect(scenario.output.checkpoints.count <= 4)
+  }
+
+  @Test func `bytes written to the old file after its rotation are still read`() async throws {
+    let scenario = try TailScenario()
+    scenario.append("app.log", lines("a", 0..<10))
+    try await scenario.pass()
+    scenario.rename("app.log", "app.log.1")
+    scenario.append("app.log.1", lines("a", 10..<12))
+    scenario.append("app.log", lines("b", 0..<2))
+    try await scenario.pass()
+    scenario.append("app.log.1", lines("late", 0..<1))
+    try await scenario.pass(after: .seconds(30))
+    #expect(scenario.text == lines("a", 0..<12) + lines("b", 0..<2) + lines("late", 0..<1))
+  }
+
+  @Test func `a file that is moved to another directory is read to its end through its descriptor`() async throws {
+    let scenario = try TailScenario()
+    scenario.makeDirectory("old")
+    scenario.append("app.log", lines("a", 0..<10))
+    try await scenario.pass()
+    scenario.append("app.log", lines("a", 10..<20))
+    scenario.rename("app.log", "old/app.log")
+    scenario.append("app.log", lines("b", 0..<10))
+    try await scenario.pass()
+    scenario.append("old/app.log", lines("a", 20..<21))
+    try await scenario.pass(after: .seconds(3))
+    #expect(scenario.text == lines("a", 0..<20) + lines("b", 0..<10) + lines("a", 20..<21))
+  }
+
+  @Test func `bytes that came before a deletion are read through the open descriptor`() async throws {
+    let scenario = try TailScenario()
+    scenario.append("app.log", "one\n")
+    try await scenario.pass()
+    scenario.append("app.log", "two\nunended")
+    scenario.delete("app.log")
+    try await scenario.pass()
+    #expect(scenario.text == "one\ntwo\nunended")
+    try await scenario.pass(after: .seconds(6))
+    try await scenario.pass(after: .seconds(6))
+    #expect(scenario.output.checkpoints.map(\.stream) == [0], "its checkpoint is forgotten")
+  }
+
+  @Test(arguments: [3, 100]) func `a truncated file that grows past the old position at once is read from its beginning`(_ count: Int)
+    async throws
+  {
+    let scenario = try TailScenario()
+    scenario.append("app.log", lines("a", 0..<count))
+    try await scenario.pass()
+    scenario.replace("app.log", lines("b", 0..<count + 50))
+    try await scenario.pass()
+    #expect(scenario.text == lines("a", 0..<count) + lines("b", 0..<count + 50))
+    #expect(scenario.source?.statistics.truncatedFiles == 1)
+  }
+
+  @Test(arguments: [3, 100], [false, true]) func `a file rewritten to exactly its old length is read anew`(_ count: Int, _ isDown: Bool)
+    async throws
+  {
+    let scenario = try TailScenario()
+    scenario.append("app.log", lines("a", 0..<count))
+    try await scenario.pass()
+    if isDown { scenario.stop() }
+    scenario.replace("app.log", lines("b", 0..<count))
+    for _ in 0..<2 { try await scenario.pass(after: .seconds(3)) }
+    #expect(scenario.text == lines("a", 0..<count) + lines("b", 0..<count))
+  }
+
+  @Test func `a rewritten end behind the same first kilobyte is told by the marker`() async throws {
+    let scenario = try TailScenario()
+    let head = lines("head", 0..<100)
+    scenario.append("app.log", head + lines("a", 0..<100))
+    try await scenario.pass()
+    scenario.replace("app.log", head + lines("b", 0..<150))
+    try await scenario.pass()
+    #expect(scenario.text == head + lines("a", 0..<100) + head + lines("b", 0..<150))
+  }
+
+  @Test func `bytes that a truncation takes away unread are told as a gap`() async throws {
+    let scenario = try TailScenario()
+    scenario.append("app.log", "one\nunended")
+    try await scenario.pass()
+    scenario.replace("app.log", "2\n")
+    try await scenario.pass()
+    #expect(scenario.text == "one\n2\n")
+    #expect(scenario.output.gaps.map(\.bytes) == [7])
+    #expect(scenario.logs.count("truncated or deleted before they were read") == 1)
+  }
+
+  @Test(arguments: [false, true]) func `an inode that is given to another file starts a new stream`(_ isDown: Bool) async throws {
+    let scenario = try TailScenario(paths: ["*.log"]) { $0.maxOpenFiles = 1 }
+    scenario.append("a.log", lines("a", 0..<10))
+    scenario.append("z.log", lines("z", 0..<10))
+    try await scenario.pass()
+    if isDown { scenario.stop() }
+    // A hard link and a rewrite give a.log's very inode to another name and content, whatever the file system's allocator does.
+    scenario.rename("a.log", "b.log")
+    scenario.replace("b.log", lines("b", 0..<20))
+    for _ in 0..<2 { try await scenario.pass(after: .seconds(3)) }
+    let text = scenario.text
+    #expect(text.contains(lines("b", 0..<20)))
+    #expect(text.utf8.count == (lines("a", 0..<10) + lines("z", 0..<10) + lines("b", 0..<20)).utf8.count)
+  }
+
+  @Test func `two names of one file are read once`() async throws {
+    let scenario = try TailScenario(paths: ["*.log"])
+    scenario.append("a.log", "one\n")
+    scenario.run("ln", scenario.path("a.log"), scenario.path("b.log"))
+    scenario.run("ln", "-s", "a.log", scenario.path("c.log"))
+    try await scenario.pass()
+    scenario.append("b.log", "two\n")
+    try await scenario.pass()
+    #expect(scenario.text == "one\ntwo\n")
+  }
+
+  @Test func `a symbolic link that is turned to another file is followed there`() async throws {
+    let scenario = try TailScenario(paths: ["current.log"])
+    scenario.append("first", lines("a", 0..<5))
+    scenario.run("ln", "-s", "first", scenario.path("current.log"))
+    try await scenario.pass()
+    scenario.append("first", lines("a", 5..<7))
+    scenario.append("second", lines("b", 0..<5))
+    scenario.run("ln", "-sfn", "second", scenario.path("current.log"))
+    try await scenario.pass()
+    #expect(scenario.text == lines("a", 0..<7) + lines("b", 0..<5))
+  }
+
+  @Test func `files with the same title line are told apart`() async throws {
+    let scenario = try TailScenario(paths: ["*.csv"])
+    for name in ["worker-1.csv", "worker-2.csv", "b.csv"] { scenario.append(name, "time,level,text\n") }
+    try await scenario.pass()
+    scenario.append("worker-3.csv", "time,level,text\n")
+    scenario.append("b.csv", "1,info,b\n")
+    try await scenario.pass()
+    scenario.stop()
+    scenario.append("worker-4.csv", "time,level,text\n")
+    try await scenario.pass()
+    #expect(scenario.output.records.count { $0 == "time,level,text" } == 5)
+    #expect(scenario.output.records.count == 6)
+  }
+}
