@@ -50,4 +50,11 @@ public struct Gap: Sendable, Hashable {
     self.firstTime = firstTime
     self.lastTime = lastTime
   }
+
+  /// Both losses as one, for the same reason.
+  public func merging(_ other: Gap) -> Gap {
+    Gap(
+      reason: reason, records: records + other.records, bytes: bytes + other.bytes, firstTime: min(firstTime, other.firstTime),
+      lastTime: max(lastTime, other.lastTime))
+  }
 }

@@ -249,12 +249,7 @@ public final class SegmentQueue: Sendable {
 
   static func addGap(_ gap: Gap, source: UInt32, to state: inout WriteState, now: UInt64) {
     let key = WriteState.GapKey(source: source, reason: gap.reason)
-    var sum = state.pendingGaps[key] ?? Gap(reason: gap.reason, records: 0, bytes: 0, firstTime: gap.firstTime, lastTime: gap.lastTime)
-    sum.records += gap.records
-    sum.bytes += gap.bytes
-    sum.lastTime = max(sum.lastTime, gap.lastTime)
-    sum.firstTime = min(sum.firstTime, gap.firstTime)
-    state.pendingGaps[key] = sum
+    state.pendingGaps[key] = state.pendingGaps[key].map { $0.merging(gap) } ?? gap
     if state.gapsDue == nil { state.gapsDue = now + 1_000_000_000 }
     var known = state.lossesSinceOpening[gap.reason] ?? (0, 0)
     known.records += gap.records

@@ -68,9 +68,11 @@ extension SegmentQueue {
       guard spaceIsNeeded, sealOldest(oldest) else { return false }
       return true
     }
+    let age = age(of: oldest)
+    let mayGo = spaceIsNeeded || age > min(options.keep, options.maxAge ?? options.keep).nanosecondsClamped
+    guard mayGo else { return false }
     let verdict = Retention(options: options).verdict(
-      on: Retention.Candidate(end: oldest.end, age: age(of: oldest)), readers: readers(settling: spaceIsNeeded ? oldest.end : nil), spaceIsNeeded: spaceIsNeeded,
-      dropsOldest: dropsOldest)
+      on: Retention.Candidate(end: oldest.end, age: age), readers: readers(settling: oldest.end), spaceIsNeeded: spaceIsNeeded, dropsOldest: dropsOldest)
     do throws(FileError) {
       switch verdict {
       case .keep: return false

@@ -13,6 +13,9 @@ struct WriterThread {
   /// How long a full queue, a full disk or a failing one is left alone before it is tried again; nanoseconds.
   private static let retryAfter: UInt64 = 1_000_000_000
 
+  /// More than a gap block takes.
+  private static let gapByteCount = 512
+
   private enum Work {
     case block(PendingBlock)
     case gap(WriteState.GapKey, Gap)
@@ -77,11 +80,9 @@ struct WriterThread {
       }
       if mayWrite && !(isBlocked && !state.isClosing) {
         if let due = state.gapsDue, due <= now || state.isClosing, let (key, gap) = state.pendingGaps.first {
-          if !state.isFull {
-            state.pendingGaps[key] = nil
-            if state.pendingGaps.isEmpty { state.gapsDue = nil }
-            return .gap(key, gap)
-          }
+          state.pendingGaps[key] = nil
+          if state.pendingGaps.isEmpty { state.gapsDue = nil }
+          return .gap(key, gap)
         } else if let due = state.gapsDue {
           wake(at: due)
         }
@@ -91,7 +92,7 @@ struct WriterThread {
           return .block(head)
         }
       }
-      if state.isClosing && (state.lane.isEmpty && state.open.isEmpty) && (state.pendingGaps.isEmpty || state.isFull) { return .end }
+      if state.isClosing && (state.lane.isEmpty && state.open.isEmpty) && state.pendingGaps.isEmpty { return .end }
       return nil
     }
   }
@@ -150,24 +151,34 @@ struct WriterThread {
   }
 
   private mutating func writeGap(_ key: WriteState.GapKey, _ gap: Gap) {
+    guard hasRoom(for: Self.gapByteCount) else {
+      keep(gap, key)
+      return
+    }
     do throws(FileError) {
       let block = try writer.append(.gap, offsetCount: 1, source: key.source, entries: [.gap(gap)], durableEnd: queue.durableEnd)
       room -= Int64(block.member.count)
       written(block, nil)
     } catch {
-      let now = queue.clock.monotonic()
-      queue.monitor.withLock { state in
-        var sum = state.pendingGaps[key] ?? gap
-        if state.pendingGaps[key] != nil {
-          sum.records += gap.records
-          sum.bytes += gap.bytes
-          sum.firstTime = min(sum.firstTime, gap.firstTime)
-        }
-        state.pendingGaps[key] = sum
-        state.gapsDue = now + Self.retryAfter
-      }
+      keep(gap, key)
       recover(from: error)
     }
+  }
+
+  /// A gap that can't be written now is added to what comes after it.
+  private func keep(_ gap: Gap, _ key: WriteState.GapKey) {
+    let now = queue.clock.monotonic()
+    let isClosing = queue.monitor.withLock { state in
+      if state.isClosing { return true }
+      state.pendingGaps[key] = state.pendingGaps[key].map { $0.merging(gap) } ?? gap
+      state.gapsDue = now + Self.retryAfter
+      return false
+    }
+    guard isClosing else { return }
+    queue.notify(
+      QueueNotice(
+        .error, "the queue closes without room for a gap: this loss is told here only", ("reason", gap.reason.name), ("records", "\(gap.records)"),
+        ("bytes", "\(gap.bytes)")))
   }
 
   // MARK: Room
