@@ -8,7 +8,8 @@ extension StoredBlock {
       if let source = data.baseAddress { (storage.base + headerRoom).copyMemory(from: source, byteCount: data.count) }
     }
     let moved = DeflatedLines(
-      data: SharedBytes(storage, from: headerRoom, count: deflated.data.count), checksum: deflated.checksum, lineByteCount: deflated.lineByteCount)
+      data: SharedBytes(storage, from: headerRoom, count: deflated.data.count), checksum: deflated.checksum,
+      lineByteCount: deflated.lineByteCount)
     self.init(header, completing: Prepared(storage: storage, deflated: moved, headerRoom: headerRoom, lines: nil))
   }
 }
