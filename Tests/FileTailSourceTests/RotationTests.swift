@@ -1,3 +1,4 @@
+import RecordBlocks
 import Testing
 
 @testable import FileTailSource
