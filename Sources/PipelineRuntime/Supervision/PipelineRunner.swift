@@ -18,8 +18,8 @@ public final class PipelineRunner: Sendable {
   private let bounds: ShutdownBounds
   private let control = Watched(RunState())
   private let office: DeadLetterOffice
-  private let sourceProgress: [Watched<SourceStatus>]
-  private let sinkProgress: [Watched<SinkStatus>]
+  let sourceProgress: [Watched<SourceStatus>]
+  let sinkProgress: [Watched<SinkStatus>]
   private let board: StatusBoard
   private let hasRun = Mutex(false)
 
