@@ -39,4 +39,9 @@ int64_t linux_socket_drops(int fd);
 /// Asks for a receive buffer, first past the system's limit (SO_RCVBUFFORCE), then within it. Returns the bytes that the kernel granted (its own count, twice the request), or -1.
 int64_t linux_set_receive_buffer(int fd, int bytes);
 
+/// Sets glibc's allocator up for a process that moves large buffers between threads for ever: few arenas, and memory that is free goes back to the kernel (`man 3 mallopt`).
+void linux_bound_malloc(void);
+/// Gives free memory of all arenas back to the kernel now (`man 3 malloc_trim`).
+void linux_trim_malloc(void);
+
 #endif
