@@ -9,6 +9,7 @@
 
 #if __has_include(<isa-l/igzip_lib.h>)
 #define HAVE_ISAL 1
+#include <isa-l.h>  // the version; the rest comes with it
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #else
