@@ -56,6 +56,8 @@ private let fileTail = SourceComponent(type: "file") { context in
   configuration.maxLineBytes = file.maxLineBytes
   configuration.multiline = file.multiline.map { FileTailSource.Configuration.Multiline(start: $0.start, timeout: $0.timeout) }
   configuration.idleFlush = file.idleFlush
+  configuration.maxOpenFiles = file.maxOpenFiles
+  configuration.rescanInterval = file.rescan
   configuration.once = context.once
   return try FileTailSource(configuration)
 }
@@ -65,7 +67,8 @@ private let syslog = SourceComponent(type: "syslog") { context in
   let source = SyslogSource(
     SyslogSource.Configuration(
       name: context.definition.name, listen: SyslogSource.Address(host: syslog.listen.host, port: syslog.listen.port),
-      format: syslog.format == .json ? .json : .raw, receiveBufferBytes: syslog.receiveBufferBytes, logger: context.logger))
+      format: syslog.format == .json ? .json : .raw, receiveBufferBytes: syslog.receiveBufferBytes, utcOffsetMinutes: syslog.utcOffsetMinutes,
+      logger: context.logger))
   try source.bind()
   return source
 }
