@@ -14,8 +14,6 @@ extension SyslogSource {
   public struct Configuration: Sendable {
     /// The largest payload that UDP has (and more than IPv4 lets through): nothing is cut at this limit.
     public static let largestDatagramBytes = 65_535
-    /// The most that can be asked of the kernel for a receive buffer.
-    public static let largestReceiveBufferBytes = 1 << 30
 
     /// The source's name, for logs.
     public var name: String
@@ -24,7 +22,7 @@ extension SyslogSource {
     /// What a record is.
     public var format: Format
     /// The socket's receive buffer that is asked of the kernel. It holds what arrives while the source naps or waits for the queue; the kernel takes
-    /// memory for it only as it fills, several hundred bytes more than its length for each datagram.
+    /// memory for it only as it fills, several hundred bytes more than its length for each datagram. The kernel's most is 1 GiB.
     public var receiveBufferBytes: Int
     /// A longer datagram is cut and counted.
     public var maxDatagramBytes: Int

@@ -15,9 +15,6 @@ internal import Synchronization
 ///
 /// The kernel's drops become gaps. Nothing is read again after a crash: what the kernel still held, and what was read and not yet synced, is lost then.
 public final class SyslogSource: Source {
-  /// How long a cancelled run goes on writing what the kernel still holds.
-  private static let drainTime = Duration.milliseconds(500)
-
   private struct State {
     var socket: DatagramSocket?
     var receiver: DatagramReceiver?
@@ -28,15 +25,19 @@ public final class SyslogSource: Source {
   private let configuration: Configuration
   private let state = Mutex(State())
   private let dropWarnings: DropWarnings
+  /// How long a cancelled run goes on writing what the kernel still holds.
+  private let drainTime: Duration
 
   /// A source that does nothing yet; see ``bind()``.
-  public init(_ configuration: Configuration) {
+  public convenience init(_ configuration: Configuration) { self.init(configuration, drainTime: .milliseconds(500)) }
+
+  init(_ configuration: Configuration, drainTime: Duration) {
     precondition(
       (1...Configuration.largestDatagramBytes).contains(configuration.maxDatagramBytes), "a datagram's limit is 1 to 65,535 bytes")
-    precondition(
-      (1...Configuration.largestReceiveBufferBytes).contains(configuration.receiveBufferBytes), "a receive buffer is 1 byte to 1 GiB")
+    precondition(configuration.receiveBufferBytes > 0, "a receive buffer has at least one byte")
     precondition((-1439...1439).contains(configuration.utcOffsetMinutes), "an offset from UTC is less than a day")
     self.configuration = configuration
+    self.drainTime = drainTime
     dropWarnings = DropWarnings(configuration)
   }
 
@@ -62,7 +63,8 @@ public final class SyslogSource: Source {
         "source.name": "\(configuration.name)", "source.listen": "\(configuration.listen)", "source.port": "\(bound.localPort)",
         "source.receive_buffer_bytes": "\(bound.grantedBufferBytes)",
       ])
-    if bound.grantedBufferBytes < Int64(configuration.receiveBufferBytes) * 2 {
+    // The kernel counts double, and its most is a byte less than 1 GiB.
+    if bound.grantedBufferBytes / 2 + 1 < Int64(configuration.receiveBufferBytes) {
       configuration.logger.warning(
         "syslog: the kernel gives a smaller receive buffer than was asked for, so bursts are dropped earlier; raise net.core.rmem_max with sysctl, give the process CAP_NET_ADMIN, or ask for less in 'receive_buffer'",
         metadata: [
@@ -87,8 +89,8 @@ public final class SyslogSource: Source {
     }
     // A cancelled task's writes are refused, so the rest is written by a task of its own, with its own end.
     let drain = Task { await receiver.drain(into: output) }
-    let limit = Task {
-      try await Task.sleep(for: Self.drainTime)
+    let limit = Task { [drainTime] in
+      try await Task.sleep(for: drainTime)
       drain.cancel()
     }
     await drain.value

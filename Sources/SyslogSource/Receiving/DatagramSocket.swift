@@ -33,7 +33,7 @@ final class DatagramSocket: Sendable {
         throw Self.failure("counting drops (SO_RXQ_OVFL)", for: address, errno)
       }
       // Before the bind, so that nothing arrives into the small default.
-      grantedBufferBytes = linux_set_receive_buffer(descriptor, Int32(clamping: receiveBufferBytes))
+      grantedBufferBytes = linux_set_receive_buffer(descriptor, Int32(min(receiveBufferBytes, 1 << 30)))
       guard Glibc.bind(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0 else { throw Self.bindFailure(address, errno) }
       localPort = try Self.port(of: descriptor, address)
     } catch {
