@@ -47,16 +47,19 @@ targets += component("DurableFiles", ["CLinux", .systemPackage])
 targets += component("RecordBlocks", ["CBlockCodec"], testFiles: ["Golden"])
 targets += component("SegmentQueue", ["RecordBlocks", "DurableFiles", "CLinux", .systemPackage])
 targets += component("PipelineCore", ["RecordBlocks", "CLinux", .logging])
-targets += component("FileTailSource", ["PipelineCore", "RecordBlocks", "DurableFiles", "CLinux", "CPatterns", "CBlockCodec", .systemPackage, .logging])
+targets += component(
+  "FileTailSource", ["PipelineCore", "RecordBlocks", "DurableFiles", "CLinux", "CPatterns", "CBlockCodec", .systemPackage, .logging])
 targets += component("StandardInputSource", ["PipelineCore", "RecordBlocks", "CLinux", .logging])
 targets += component("SyslogSource", ["PipelineCore", "RecordBlocks", "CLinux", .logging])
 targets += component("FileSink", ["PipelineCore", "RecordBlocks", "DurableFiles", .systemPackage, .logging])
 targets += component("PipelineConfiguration", ["PipelineCore", "CPatterns", .yams, .systemPackage])
-targets += component("PipelineRuntime", ["PipelineCore", "RecordBlocks", "SegmentQueue", "DurableFiles", "CLinux", .systemPackage, .logging])
+targets += component(
+  "PipelineRuntime", ["PipelineCore", "RecordBlocks", "SegmentQueue", "DurableFiles", "CLinux", .systemPackage, .logging])
 
 if !librariesOnly {
   targets += component(
-    "HTTPSink", ["PipelineCore", "RecordBlocks", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging], tests: ["CBlockCodec"])
+    "HTTPSink", ["PipelineCore", "RecordBlocks", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
+    tests: ["CBlockCodec"])
   targets += [
     .executableTarget(
       name: "sluice",
@@ -78,15 +81,16 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-  ] + (librariesOnly
-    ? []
-    : [
-      .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-      .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-      // Named for their floor, too: before 2.100.0 an HTTP parser's headers were not bounded in all.
-      .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
-      .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
-    ]),
+  ]
+    + (librariesOnly
+      ? []
+      : [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        // Named for their floor, too: before 2.100.0 an HTTP parser's headers were not bounded in all.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
+      ]),
   targets: targets,
   swiftLanguageModes: [.v6]
 )

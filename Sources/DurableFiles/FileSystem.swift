@@ -9,7 +9,8 @@ public import SystemPackage
 /// (it survives the power). All calls block; none may be made on Swift's cooperative threads.
 public protocol FileSystem: Sendable {
   /// Opens a directory, so that what happens below it is safe from renames above it.
-  /// - Parameter create: makes it and its missing parents with mode 0700, each durable in its parent before this returns; one that was there is made
+  /// - Parameter create: makes it and its missing parents with mode 0700, each durable in its parent before this returns; one that was
+  ///   there is made
   ///   durable too, since an earlier process may have died before it was.
   func directory(_ path: FilePath, create: Bool) throws(FileError) -> any Directory
 }

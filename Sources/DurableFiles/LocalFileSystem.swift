@@ -20,7 +20,8 @@ public struct LocalFileSystem: FileSystem {
     let parentPath = parent.isEmpty ? FilePath(".") : parent
     var status = stat()
     if stat(path.string, &status) == 0 {
-      // An earlier process may have died between making it and syncing its parent. A parent that we may not read was not ours to make it in.
+      // An earlier process may have died between making it and syncing its parent. A parent that we may not read was not ours to make it
+      // in.
       return try sync(parentPath, unlessUnreadable: true)
     }
     if parentPath != path { try makeDirectories(parentPath) }

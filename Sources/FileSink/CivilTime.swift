@@ -13,7 +13,8 @@ struct CivilTime: Hashable {
     hour = rest / 3600
     minute = rest / 60 % 60
     second = rest % 60
-    // Years are counted from 1 March, so that the leap day is a year's last; 146,097 days are the 400 years after which the calendar repeats itself.
+    // Years are counted from 1 March, so that the leap day is a year's last; 146,097 days are the 400 years after which the calendar
+    // repeats itself.
     let (era, dayOfEra) = (days + 719_468).flooredDivision(by: 146_097)
     let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
     let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)

@@ -20,13 +20,15 @@ struct DescriptorWriter {
   private static let largeBytes = 1 << 20
 
   private let descriptor: Int32
-  /// The same pipe or terminal, opened anew: O_NONBLOCK belongs to an open file, so it can be set here without changing what other processes see.
+  /// The same pipe or terminal, opened anew: O_NONBLOCK belongs to an open file, so it can be set here without changing what other
+  /// processes see.
   private var ownDescriptor: Int32 = -1
   private var isFile = false
   private var isSocket = false
   private var largestWrite = safeBytes
   private var withheld = WithheldLineFeed.none
-  /// The delivery that was begun last, how many of its bytes are written, and what was withheld before it: when it is tried again, it goes on there.
+  /// The delivery that was begun last, how many of its bytes are written, and what was withheld before it: when it is tried again, it
+  /// goes on there.
   private var progress = (key: "", bytes: 0, withheld: WithheldLineFeed.none)
   /// How many bytes of the present delivery were written by an earlier try and are still to be passed over.
   private var bytesToSkip = 0
@@ -50,7 +52,8 @@ struct DescriptorWriter {
     largestWrite = isFile || isSocket || ownDescriptor >= 0 ? Self.largeBytes : Self.safeBytes
   }
 
-  /// Writes the lines of `slices`, small ones gathered. What an earlier, interrupted try under the same key has written isn't written again.
+  /// Writes the lines of `slices`, small ones gathered. What an earlier, interrupted try under the same key has written isn't written
+  /// again.
   mutating func write(_ slices: [BlockSlice], key: String, interruptedBy wake: WakeSignal) -> Outcome {
     if progress.key == key {
       withheld = progress.withheld

@@ -197,7 +197,8 @@ final class FileSinkEngine {
     return false
   }
 
-  /// Whether `piece` would make the file too long. A file without anything in it takes it all the same, so there is always an end to changing files.
+  /// Whether `piece` would make the file too long. A file without anything in it takes it all the same, so there is always an end to
+  /// changing files.
   private func exceeds(_ piece: OutputPiece, after length: Int64) -> Bool {
     guard let limit = configuration.rotateBytes, length > 0 else { return false }
     return UInt64(length) + UInt64(piece.byteCount) > limit
@@ -205,7 +206,8 @@ final class FileSinkEngine {
 }
 
 extension Gap.Reason {
-  /// Whether records are missing that had offsets, so that a line on both sides of the gap may lack its middle. What never reached the queue (a dropped
+  /// Whether records are missing that had offsets, so that a line on both sides of the gap may lack its middle. What never reached the
+  /// queue (a dropped
   /// datagram) breaks no other source's line.
   fileprivate var tookRecordsFromTheLog: Bool {
     switch self {
@@ -216,7 +218,8 @@ extension Gap.Reason {
 }
 
 extension DeliveryError {
-  /// What a failed file operation means for delivery: full disks and input/output errors pass, rights and wrong kinds of files need someone.
+  /// What a failed file operation means for delivery: full disks and input/output errors pass, rights and wrong kinds of files need
+  /// someone.
   init(_ error: FileError) {
     switch error.code {
     case .permissionDenied, .notPermitted, .readOnlyFileSystem, .tooManySymbolicLinkLevels, .notDirectory, .isDirectory, .fileNameTooLong:

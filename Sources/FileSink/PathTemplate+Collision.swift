@@ -3,7 +3,8 @@ internal import SystemPackage
 extension PathTemplate {
   /// Whether some time and number of this template give the same path as some time and number of the other.
   ///
-  /// Compares text: make both absolute first, and links in the fixed directories stay unknown (outputs are locked, so those show when the sink starts).
+  /// Compares text: make both absolute first, and links in the fixed directories stay unknown (outputs are locked, so those show when the
+  /// sink starts).
   /// Where the exact answer would need a calendar (a 31 February), it is yes.
   public func couldCollide(with other: PathTemplate) -> Bool {
     let mine = PathPattern(self)

@@ -2,8 +2,10 @@ public import SystemPackage
 
 /// Where a file sink's files go: a path with places for a time, and room for a number.
 ///
-/// `archive/app-%Y-%m-%d.log.gz` gives `archive/app-2026-09-01.log.gz`, then `archive/app-2026-09-01.0001.log.gz`: the number stands before the
-/// extensions. Known are `%Y %m %d %H %M %S` and `%%`. The path begins with a fixed component, and nothing that varies but digits comes after it, so no
+/// `archive/app-%Y-%m-%d.log.gz` gives `archive/app-2026-09-01.log.gz`, then `archive/app-2026-09-01.0001.log.gz`: the number stands
+/// before the
+/// extensions. Known are `%Y %m %d %H %M %S` and `%%`. The path begins with a fixed component, and nothing that varies but digits comes
+/// after it, so no
 /// expansion leaves ``fixedDirectory``.
 public struct PathTemplate: Sendable, Hashable, CustomStringConvertible {
   /// The most bytes that an expansion may have: a sink's state, which holds paths, ends at 4 KiB.
@@ -121,7 +123,8 @@ public struct PathTemplate: Sendable, Hashable, CustomStringConvertible {
     return parts
   }
 
-  /// Parts a name before its extensions: `.gz` if it is there, and before it one that is plain text with a letter in it (so no part of a date).
+  /// Parts a name before its extensions: `.gz` if it is there, and before it one that is plain text with a letter in it (so no part of a
+  /// date).
   private static func splitName(_ name: [Part]) -> (stem: [Part], extensions: String) {
     guard case .text(var rest) = name.last else { return (name, "") }
     var extensions = ""

@@ -5,7 +5,8 @@ internal import RecordBlocks
 struct PieceWriter {
   /// Header and trailer of a member.
   static let memberFrameBytes = GzipMember.header.count + 10
-  /// Blocks are joined up to this many bytes of lines: what a full block has, so a trickle's small blocks don't cost a member each, and full ones keep theirs.
+  /// Blocks are joined up to this many bytes of lines: what a full block has, so a trickle's small blocks don't cost a member each, and
+  /// full ones keep theirs.
   static let memberLineBytes = 256 << 10
 
   private let output: OutputFile

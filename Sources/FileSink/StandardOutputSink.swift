@@ -4,14 +4,18 @@ internal import Synchronization
 
 /// Writes records to an open file descriptor, mostly standard output, line by line as they are.
 ///
-/// What a pipe or terminal has taken can't be cut back, so after a crash the range that was on its way is written again: a reader downstream may see those
+/// What a pipe or terminal has taken can't be cut back, so after a crash the range that was on its way is written again: a reader
+/// downstream may see those
 /// records twice. Records that had no line feed in their input get none unless another record follows, as in files.
 ///
-/// **A reader that goes away** (`sluice run … | head`) ends no other sink's work: the sink calls `onReaderGone` once and from then on every delivery fails with
-/// ``PipelineCore/DeliveryError/Advice/waitForOperator``, so nothing counts as delivered that nobody took. Someone who runs it in a pipe wants the run to end then:
+/// **A reader that goes away** (`sluice run … | head`) ends no other sink's work: the sink calls `onReaderGone` once and from then on
+/// every delivery fails with
+/// ``PipelineCore/DeliveryError/Advice/waitForOperator``, so nothing counts as delivered that nobody took. Someone who runs it in a pipe
+/// wants the run to end then:
 /// that is for `onReaderGone` to do, since only the application knows whether other sinks still have work.
 ///
-/// A full pipe is waited for without holding up cancellation: a cancelled delivery fails with a retry. Within the process a delivery that is tried again, under
+/// A full pipe is waited for without holding up cancellation: a cancelled delivery fails with a retry. Within the process a delivery that
+/// is tried again, under
 /// the same key, goes on behind what was already taken.
 public final class StandardOutputSink: Sink {
   private let output: Mutex<DescriptorWriter>

@@ -5,7 +5,8 @@ extension HTTPSink {
     public enum Format: String, Sendable, Hashable, CaseIterable {
       /// The records as they are, each with a line feed; `Content-Type: text/plain; charset=utf-8`.
       case lines
-      /// One JSON array; `Content-Type: application/json`. A record that is itself a JSON value is an element as it stands, any other becomes a string.
+      /// One JSON array; `Content-Type: application/json`. A record that is itself a JSON value is an element as it stands, any other
+      /// becomes a string.
       case jsonArray = "json_array"
     }
 
@@ -44,7 +45,8 @@ extension HTTPSink {
     public var format = Format.lines
     /// See ``Compression-swift.enum``.
     public var compression = Compression.gzip
-    /// Sent with every request; they replace `Content-Type`, `User-Agent` and `Host`. Those that frame the body or name the range are the sink's own.
+    /// Sent with every request; they replace `Content-Type`, `User-Agent` and `Host`. Those that frame the body or name the range are the
+    /// sink's own.
     public var headers: [Header] = []
     /// From the start of a request (connecting included) to the end of its answer.
     public var timeout = Duration.seconds(30)

@@ -9,12 +9,15 @@ internal import Synchronization
 
 /// Posts records to an HTTP endpoint: one request a delivery, one after the other, over a connection that is kept.
 ///
-/// A delivery has succeeded when the answer is 2xx, came whole, and the whole body had been sent. Everything else is a ``DeliveryError``, whose advice
+/// A delivery has succeeded when the answer is 2xx, came whole, and the whole body had been sent. Everything else is a ``DeliveryError``,
+/// whose advice
 /// says what may help; nothing is tried again here. An answer that is lost leaves open what became of the records, so the same range is
 /// sent again under the same `Idempotency-Key`: the receiver that remembers keys gets each record once.
 ///
-/// Each request has `Content-Type`, `Content-Length`, `User-Agent`, `Idempotency-Key`, `Sluice-First-Offset`, `Sluice-Next-Offset` (the offset after the
-/// last record), `Content-Encoding: gzip` where that is asked for, and `Sluice-Replaced-Records` when JSON made it necessary to replace bytes
+/// Each request has `Content-Type`, `Content-Length`, `User-Agent`, `Idempotency-Key`, `Sluice-First-Offset`, `Sluice-Next-Offset` (the
+/// offset after the
+/// last record), `Content-Encoding: gzip` where that is asked for, and `Sluice-Replaced-Records` when JSON made it necessary to replace
+/// bytes
 /// that aren't UTF-8 in that many records. HTTP/1.1 only: with one request at a time HTTP/2 would gain nothing.
 public final class HTTPSink: Sink {
   /// What was sent since the sink was made; the records themselves are counted by who delivers them.
@@ -41,7 +44,8 @@ public final class HTTPSink: Sink {
   private let secrets: Secrets
   private let name: String
   private let logger: Logger
-  /// All of a sink happens on one event loop: with more than one the end of a body is handed over between threads, and an answer can overtake it.
+  /// All of a sink happens on one event loop: with more than one the end of a body is handed over between threads, and an answer can
+  /// overtake it.
   private let eventLoop = HTTPClient.defaultEventLoopGroup.next()
   private let state = Mutex(State())
 

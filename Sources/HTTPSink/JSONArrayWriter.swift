@@ -4,7 +4,8 @@ internal import RecordBlocks
 
 /// Writes records as the elements of one JSON array.
 ///
-/// A record that is a JSON value by itself (see ``JSONValidator``) stands as it is; any other, raw text mostly, becomes a string, in which each
+/// A record that is a JSON value by itself (see ``JSONValidator``) stands as it is; any other, raw text mostly, becomes a string, in
+/// which each
 /// ill-formed part of UTF-8 is U+FFFD. Both may stand in one array.
 struct JSONArrayWriter {
   /// The array, whole after ``finish()``.

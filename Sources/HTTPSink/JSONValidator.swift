@@ -1,7 +1,8 @@
 /// Says whether a record is one JSON value that may stand in an array as it is.
 ///
 /// RFC 8259 without leniency, since one bad element makes a receiver refuse the whole array: well-formed UTF-8, no lone surrogates
-/// (`\ud800`, which many parsers refuse), no control characters in strings, no byte order mark, at most ``maximumDepth`` levels. Numbers of any size are
+/// (`\ud800`, which many parsers refuse), no control characters in strings, no byte order mark, at most ``maximumDepth`` levels. Numbers
+/// of any size are
 /// values. Allocates nothing and doesn't recurse: open brackets are bits of one integer.
 struct JSONValidator {
   /// Most parsers' own bound (serde_json's, for one); a record that is nested deeper is written as a string.

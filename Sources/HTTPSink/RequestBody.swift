@@ -3,7 +3,8 @@ internal import RecordBlocks
 
 /// The body of one delivery: gathered into one buffer whose length is known before the first byte is sent.
 ///
-/// One buffer, not a stream of pieces: it is never longer than the batch that is in memory anyway, and only so does the client tell exactly when
+/// One buffer, not a stream of pieces: it is never longer than the batch that is in memory anyway, and only so does the client tell
+/// exactly when
 /// all of it has gone to the kernel.
 struct RequestBody {
   /// The bytes to send.

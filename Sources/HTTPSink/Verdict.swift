@@ -2,8 +2,10 @@ internal import PipelineCore
 
 /// What an answer that isn't a success means for the records, and the words for it.
 ///
-/// One question decides: can these records ever succeed? What may pass by itself is tried again; what only a change of configuration can mend waits
-/// for an operator, so that no record is given up for a wrong password; only what the destination says of these records themselves rejects them.
+/// One question decides: can these records ever succeed? What may pass by itself is tried again; what only a change of configuration can
+/// mend waits
+/// for an operator, so that no record is given up for a wrong password; only what the destination says of these records themselves
+/// rejects them.
 struct Verdict {
   /// What the runtime should do.
   let advice: DeliveryError.Advice

@@ -25,7 +25,8 @@ public enum JSONText {
     var written = 0
     var replaced = false
     while input < count {
-      // Eight bytes at a time as long as none needs care. The lowest mark is exact (a borrow only runs upwards), so what stands before it is copied too.
+      // Eight bytes at a time as long as none needs care. The lowest mark is exact (a borrow only runs upwards), so what stands before it
+      // is copied too.
       if input &+ 8 <= count {
         let word = (base + input).loadUnaligned(as: UInt64.self)
         output.storeBytes(of: word, toByteOffset: written, as: UInt64.self)
@@ -114,7 +115,8 @@ public enum JSONText {
     mark("Z", at: 26)
   }
 
-  /// The high bit of each byte that can't be copied as it is (below U+0020, quote, backslash, not ASCII); exact up to and including the lowest.
+  /// The high bit of each byte that can't be copied as it is (below U+0020, quote, backslash, not ASCII); exact up to and including the
+  /// lowest.
   @inline(__always)
   private static func marksOfSpecialBytes(_ word: UInt64) -> UInt64 {
     let ones: UInt64 = 0x0101_0101_0101_0101

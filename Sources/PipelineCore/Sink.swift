@@ -3,7 +3,8 @@ public import RecordBlocks
 /// Where records go: one consumer of the queue, with its own cursor and pace.
 ///
 /// The runtime calls one method at a time, on a thread of the sink's own (blocking file work is fine). In order, for ever:
-/// `open`, then `deliver` … `deliver`, `sync`, (the runtime commits), `deliver` …; `close` at the end. What was delivered after the last committed `sync`
+/// `open`, then `deliver` … `deliver`, `sync`, (the runtime commits), `deliver` …; `close` at the end. What was delivered after the last
+/// committed `sync`
 /// is delivered again after a crash.
 public protocol Sink: Sendable {
   /// What becomes of output that was delivered but not committed when the process died.
@@ -15,11 +16,13 @@ public protocol Sink: Sendable {
 
   /// Delivers records or a gap, in order, and returns the next offset that it wants.
   ///
-  /// Mostly that is `delivery.next`: the destination has all of it. A smaller one (even `delivery.first`) means: what is before it is delivered, and a
+  /// Mostly that is `delivery.next`: the destination has all of it. A smaller one (even `delivery.first`) means: what is before it is
+  /// delivered, and a
   /// `sync` and commit must come before the rest (the file sink changes files so); the rest is then delivered anew.
   func deliver(_ delivery: Delivery) async throws(DeliveryError) -> Offset
 
-  /// Puts everything delivered on stable storage and returns the state that ``open(_:)`` needs to cut back to exactly this. Called before each commit.
+  /// Puts everything delivered on stable storage and returns the state that ``open(_:)`` needs to cut back to exactly this. Called before
+  /// each commit.
   func sync() async throws(DeliveryError) -> SinkState
 
   /// Ends the sink's work; nothing is called after it. What was not committed needs no care.
@@ -30,7 +33,8 @@ public protocol Sink: Sendable {
 public enum SinkRecovery: Sendable, Hashable {
   /// The sink cuts its output back to the last committed state, so records may be delivered in any batches and committed now and then.
   case cutsBack
-  /// The output can't be taken back (HTTP): the end of each batch is committed before it is sent, so that exactly the same range is sent again, under the same key.
+  /// The output can't be taken back (HTTP): the end of each batch is committed before it is sent, so that exactly the same range is sent
+  /// again, under the same key.
   case repeatsRange
 }
 
@@ -40,7 +44,8 @@ public struct SinkStart: Sendable {
   public var state: SinkState?
   /// The first offset that will be delivered.
   public var cursor: Offset
-  /// False when records between the committed state and the output's present end are gone from the queue: what would be cut off could not be written again.
+  /// False when records between the committed state and the output's present end are gone from the queue: what would be cut off could not
+  /// be written again.
   public var queueHoldsCursor: Bool
 
   /// A start at `cursor`.

@@ -14,13 +14,16 @@ public protocol Source: Sendable {
 public protocol RecordOutput: Sendable {
   /// Admits `batch` with the checkpoints that cover exactly its records: both become durable together, or neither does.
   ///
-  /// Suspends only while the queue or the bytes in flight are at their bound (that is the backpressure). On return the batch is in memory, its
-  /// order given; ``Acknowledgement/durable()`` of what is returned waits until it is on the disk. Small batches of a source are put together into
+  /// Suspends only while the queue or the bytes in flight are at their bound (that is the backpressure). On return the batch is in
+  /// memory, its
+  /// order given; ``Acknowledgement/durable()`` of what is returned waits until it is on the disk. Small batches of a source are put
+  /// together into
   /// one block, so call it as soon as there is something to write. A batch without records carries checkpoints alone.
   @discardableResult
   func write(_ batch: consuming RecordBatch, checkpoints: [CheckpointChange]) async throws -> Acknowledgement
 
-  /// Records a loss that happened before the records reached the queue (kernel drops, say). Never waits; a loss without room is kept and written later.
+  /// Records a loss that happened before the records reached the queue (kernel drops, say). Never waits; a loss without room is kept and
+  /// written later.
   func recordGap(_ gap: Gap)
 
   /// The values that a stream's checkpoint had earlier, newest first, as far as the kept segments tell. Reads headers from disk.

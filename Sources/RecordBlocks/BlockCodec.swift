@@ -2,7 +2,8 @@ internal import CBlockCodec
 internal import Glibc
 internal import Synchronization
 
-/// The compressor and decompressor of blocks: zlib, or ISA-L where it is there. Each writes and reads the same format; either reads the other's blocks.
+/// The compressor and decompressor of blocks: zlib, or ISA-L where it is there. Each writes and reads the same format; either reads the
+/// other's blocks.
 ///
 /// Safe to call from any thread: each call borrows a working state of its own.
 public final class BlockCodec: Sendable {

@@ -1,4 +1,5 @@
-/// What a block carries beside lines: checkpoints, names, epochs, the facts of a gap. Entries of a type that a reader doesn't know are skipped.
+/// What a block carries beside lines: checkpoints, names, epochs, the facts of a gap. Entries of a type that a reader doesn't know are
+/// skipped.
 public enum BlockEntry: Sendable, Hashable {
   /// Gives a source's name its number.
   case source(id: UInt32, name: String)

@@ -1,6 +1,7 @@
 /// What a source says of one of its streams together with the records that make it true.
 public enum CheckpointChange: Sendable, Hashable {
-  /// The stream's new checkpoint. `identity` (what the stream is: a file's head, device and inode, say) is given when it is new or has changed.
+  /// The stream's new checkpoint. `identity` (what the stream is: a file's head, device and inode, say) is given when it is new or has
+  /// changed.
   /// Numbers of streams are the source's to give; both byte strings are for the source alone to read.
   case set(stream: UInt32, identity: [UInt8]?, value: [UInt8])
   /// The stream is over and done with; its number may be given again.

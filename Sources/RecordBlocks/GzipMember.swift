@@ -2,8 +2,10 @@ internal import CBlockCodec
 
 /// One gzip member put together from compressed lines without compressing anything again.
 ///
-/// Each ``DeflatedLines`` ends byte-aligned and not final, so their data can stand one after the other under a single header; `03 00` closes the
-/// stream, and the CRC-32 of the whole follows from the parts' (`crc32_combine`). Over HTTP a body is always exactly one member: many clients
+/// Each ``DeflatedLines`` ends byte-aligned and not final, so their data can stand one after the other under a single header; `03 00`
+/// closes the
+/// stream, and the CRC-32 of the whole follows from the parts' (`crc32_combine`). Over HTTP a body is always exactly one member: many
+/// clients
 /// and servers read no further than the first.
 public struct GzipMember: Sendable {
   /// The pieces in order: header, data of each part, trailer. Written one after the other they are the member.

@@ -2,7 +2,8 @@ internal import Glibc
 
 /// Records moved together in memory: one flat buffer of lines, each ended by a line feed.
 ///
-/// A record is bytes without a line feed; nothing else about it is looked at. When the last record had no line feed in its input (the end of a
+/// A record is bytes without a line feed; nothing else about it is looked at. When the last record had no line feed in its input (the end
+/// of a
 /// finished file, or a piece of a line over the limit), ``lastIsUnended`` says so: the buffer has the line feed all the same.
 public struct RecordBatch: ~Copyable, Sendable {
   private var storage: SharedBytes.Storage
@@ -12,7 +13,8 @@ public struct RecordBatch: ~Copyable, Sendable {
   public private(set) var recordCount = 0
   /// The last record had no line feed in its input; nothing can be appended after it.
   public private(set) var lastIsUnended = false
-  /// The first record goes on where the same source's last unended record stopped: a sink that reproduces its input puts no line feed between them.
+  /// The first record goes on where the same source's last unended record stopped: a sink that reproduces its input puts no line feed
+  /// between them.
   public var firstContinues = false
 
   /// An empty batch with room for `minimumCapacity` bytes.
@@ -50,7 +52,8 @@ public struct RecordBatch: ~Copyable, Sendable {
     lastIsUnended = other.lastIsUnended
   }
 
-  /// Lets `body` write lines (or one JSON object a record) straight into at least `capacity` free bytes; it returns how many bytes it wrote and how many records they are.
+  /// Lets `body` write lines (or one JSON object a record) straight into at least `capacity` free bytes; it returns how many bytes it
+  /// wrote and how many records they are.
   /// What it wrote ends with a line feed.
   public mutating func appendInPlace(capacity: Int, _ body: (UnsafeMutableRawBufferPointer) -> (bytes: Int, records: Int)) {
     precondition(!lastIsUnended, "nothing follows an unended record in its batch")

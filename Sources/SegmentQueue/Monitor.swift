@@ -74,7 +74,8 @@ final class Condition: @unchecked Sendable {  // pthread conditions are made for
   }
 }
 
-/// Starts a named thread that blocks at will, beside Swift's cooperative pool. Nonisolated on purpose: a closure made on the main actor would trap on another thread.
+/// Starts a named thread that blocks at will, beside Swift's cooperative pool. Nonisolated on purpose: a closure made on the main actor
+/// would trap on another thread.
 nonisolated func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) {
   final class Box {
     let name: String

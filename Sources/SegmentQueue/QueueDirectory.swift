@@ -11,7 +11,8 @@ internal import SystemPackage
 ///     consumers/    a cursor file for each consumer
 ///     quarantine/   damaged bytes set aside
 ///
-/// Creation in this order: the directory, `lock`, the three folders, `queue.json` (whole or not at all, and with it the directory's names on the disk), the first segment.
+/// Creation in this order: the directory, `lock`, the three folders, `queue.json` (whole or not at all, and with it the directory's names
+/// on the disk), the first segment.
 /// A crash in between leaves some of these names, which the next opening goes on with.
 struct QueueDirectory {
   var root: any Directory
@@ -22,14 +23,19 @@ struct QueueDirectory {
   var cursors: [(String, Result<CursorFile, QueueError>)]
   var recovered: Recovery.Result
 
-  private static let ownNames: Set<String> = [LockFile.name, QueueIdentity.name, QueueIdentity.name + ".tmp", "segments", "consumers", "quarantine"]
+  private static let ownNames: Set<String> = [
+    LockFile.name, QueueIdentity.name, QueueIdentity.name + ".tmp", "segments", "consumers", "quarantine",
+  ]
 
   static func open(
-    _ path: FilePath, options: QueueOptions, create: Bool, fileSystem: any FileSystem, clock: any QueueClock, notify: @escaping @Sendable (QueueNotice) -> Void
+    _ path: FilePath, options: QueueOptions, create: Bool, fileSystem: any FileSystem, clock: any QueueClock,
+    notify: @escaping @Sendable (QueueNotice) -> Void
   ) throws(QueueError) -> QueueDirectory {
     let root: any Directory
     do throws(FileError) { root = try fileSystem.directory(path, create: create) } catch {
-      if error.code == .noSuchFileOrDirectory { throw QueueError(.notAQueue, "there is no queue at \(path); 'sluice queue list' shows those there are") }
+      if error.code == .noSuchFileOrDirectory {
+        throw QueueError(.notAQueue, "there is no queue at \(path); 'sluice queue list' shows those there are")
+      }
       throw QueueError(error)
     }
     do throws(FileError) {
@@ -37,30 +43,41 @@ struct QueueDirectory {
       let strangers = names.filter { !ownNames.contains($0) }
       let isOurs = names.contains(QueueIdentity.name) || names.contains("segments") || names.contains(LockFile.name)
       guard isOurs || strangers.isEmpty else {
-        throw FileError("use as a queue (it holds other files, such as '\(strangers.first ?? names[0])'; give a directory of its own):", path, .init(rawValue: 17))
+        throw FileError(
+          "use as a queue (it holds other files, such as '\(strangers.first ?? names[0])'; give a directory of its own):", path,
+          .init(rawValue: 17))
       }
       guard !names.isEmpty || create else { throw FileError("find a queue in", path, .init(rawValue: 2)) }
       if !options.allowsNetworkFileSystem, try root.isOnNetwork() {
         throw FileError(
-          "open the queue: it lies on a network file system, where locks and syncs promise less; use a local disk, or allow it in the options.", path, .init(rawValue: 95))
+          "open the queue: it lies on a network file system, where locks and syncs promise less; use a local disk, or allow it in the options.",
+          path, .init(rawValue: 95))
       }
     } catch {
-      let code: QueueError.Code = error.code.rawValue == 95 ? .networkFileSystem : error.code.rawValue == 17 || error.code.rawValue == 2 ? .notAQueue : .io
+      let code: QueueError.Code =
+        error.code.rawValue == 95 ? .networkFileSystem : error.code.rawValue == 17 || error.code.rawValue == 2 ? .notAQueue : .io
       throw QueueError(code, error.description)
     }
     return try open(root, clock: clock, notify: notify)
   }
 
-  private static func open(_ root: any Directory, clock: any QueueClock, notify: @escaping @Sendable (QueueNotice) -> Void) throws(QueueError) -> QueueDirectory {
+  private static func open(_ root: any Directory, clock: any QueueClock, notify: @escaping @Sendable (QueueNotice) -> Void)
+    throws(QueueError) -> QueueDirectory
+  {
     let lock = try asQueueError { () throws(FileError) in try root.open(LockFile.name, .create) }
     let told = try asQueueError { () throws(FileError) in LockFile.decode(try lock.read(LockFile.byteCount, at: 0)) }
     guard try asQueueError({ () throws(FileError) in try take(lock) }) else {
       throw QueueError(
-        .held, "the queue \(root.path) is held by another process\(told.map { " (pid \($0.processID))" } ?? ""); stop it first, or give this one another directory")
+        .held,
+        "the queue \(root.path) is held by another process\(told.map { " (pid \($0.processID))" } ?? ""); stop it first, or give this one another directory"
+      )
     }
     let known = try readIdentity(root)
     let folders = try asQueueError { () throws(FileError) in
-      (try root.subdirectory("segments", create: true), try root.subdirectory("consumers", create: true), try? root.subdirectory("quarantine", create: true))
+      (
+        try root.subdirectory("segments", create: true), try root.subdirectory("consumers", create: true),
+        try? root.subdirectory("quarantine", create: true)
+      )
     }
     let identity = try asQueueError { () throws(FileError) -> QueueIdentity in
       if let known { return known }
@@ -68,7 +85,9 @@ struct QueueDirectory {
       let identity = QueueIdentity(id: toldBySegments ?? .random(), created: clock.wall() / 1_000_000_000)
       try root.replace(QueueIdentity.name, with: Array(identity.text.utf8))
       if toldBySegments != nil {
-        notify(QueueNotice(.warning, "queue.json was missing or unreadable and was rebuilt from the segments", ("queue.directory", root.path.string)))
+        notify(
+          QueueNotice(
+            .warning, "queue.json was missing or unreadable and was rebuilt from the segments", ("queue.directory", root.path.string)))
       }
       return identity
     }
@@ -84,7 +103,8 @@ struct QueueDirectory {
     let recovery = Recovery(
       directory: folders.0, quarantine: quarantine, clock: clock, notify: notify, toldEnds: toldEnds, queueID: identity.id)
     return QueueDirectory(
-      root: root, consumers: folders.1, lock: lock, identity: identity, quarantine: quarantine, cursors: cursors, recovered: try recovery.run())
+      root: root, consumers: folders.1, lock: lock, identity: identity, quarantine: quarantine, cursors: cursors,
+      recovered: try recovery.run())
   }
 
   /// Who only looks at a queue's files takes the lock for a moment, to see whether it is held: one that opens the queue waits that out.
@@ -98,14 +118,17 @@ struct QueueDirectory {
 
   /// What `queue.json` says; nil when it is to be made (again).
   static func readIdentity(_ root: any Directory) throws(QueueError) -> QueueIdentity? {
-    guard let bytes = try asQueueError({ () throws(FileError) in try root.contents(QueueIdentity.name, limit: 64 << 10) }) else { return nil }
+    guard let bytes = try asQueueError({ () throws(FileError) in try root.contents(QueueIdentity.name, limit: 64 << 10) }) else {
+      return nil
+    }
     do throws(QueueIdentity.Failure) { return try QueueIdentity.parse(bytes) } catch {
       switch error {
       case .unreadable: return nil
       case .newer(let format):
         throw QueueError(
           .newerFormat,
-          "the queue \(root.path) has format \(format), and this version of Sluice reads up to \(QueueIdentity.formatVersion); use the newer version. Nothing was changed")
+          "the queue \(root.path) has format \(format), and this version of Sluice reads up to \(QueueIdentity.formatVersion); use the newer version. Nothing was changed"
+        )
       }
     }
   }

@@ -84,13 +84,20 @@ extension SegmentQueue {
   /// The queue's facts; cheap enough to ask for twice a second.
   public func status() -> QueueStatus {
     let (end, tally, durable, isFull, because, inFlight, losses) = monitor.withLock { state in
-      (state.endOffset, state.durableTally, state.durableEnd, state.isFull, state.fullBecauseOf, state.inFlightBytes, state.lossesSinceOpening)
+      (
+        state.endOffset, state.durableTally, state.durableEnd, state.isFull, state.fullBecauseOf, state.inFlightBytes,
+        state.lossesSinceOpening
+      )
     }
     return QueueStatus(
-      name: name, path: path, id: id, epoch: epoch, startOffset: startOffset, endOffset: end, durableEnd: durable, storedBytes: store.storedBytes,
-      maxSize: options.maxSize, segmentCount: store.all.count, inFlightBytes: inFlight, totalRecords: tally.records, totalBytes: tally.bytes,
+      name: name, path: path, id: id, epoch: epoch, startOffset: startOffset, endOffset: end, durableEnd: durable,
+      storedBytes: store.storedBytes,
+      maxSize: options.maxSize, segmentCount: store.all.count, inFlightBytes: inFlight, totalRecords: tally.records,
+      totalBytes: tally.bytes,
       totalLost: tally.lost, isFull: isFull, fullBecauseOf: because,
-      losses: losses.map { QueueStatus.Loss(reason: $0.key, records: $0.value.records, bytes: $0.value.bytes) }.sorted { $0.reason.rawValue < $1.reason.rawValue },
+      losses: losses.map { QueueStatus.Loss(reason: $0.key, records: $0.value.records, bytes: $0.value.bytes) }.sorted {
+        $0.reason.rawValue < $1.reason.rawValue
+      },
       consumers: consumers.withLock { Array($0.values) }.map { $0.status(of: self, end: tally) }.sorted { $0.name < $1.name })
   }
 }

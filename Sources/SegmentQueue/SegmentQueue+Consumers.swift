@@ -3,11 +3,16 @@ internal import RecordBlocks
 internal import Synchronization
 
 extension SegmentQueue {
-  /// Opens a consumer, or makes one at `start`. An existing one goes on where it is, with the `hold` given now. Blocking; a new one is on the disk on return.
-  public func consumer(_ name: String, kind: ConsumerKind, startAt start: StartAt = .oldest, hold: Hold = .all) throws(QueueError) -> QueueConsumer {
+  /// Opens a consumer, or makes one at `start`. An existing one goes on where it is, with the `hold` given now. Blocking; a new one is on
+  /// the disk on return.
+  public func consumer(_ name: String, kind: ConsumerKind, startAt start: StartAt = .oldest, hold: Hold = .all) throws(QueueError)
+    -> QueueConsumer
+  {
     guard QueueConsumer.isValid(name: name) else {
       throw QueueError(
-        .invalidName, "'\(name)' is no name for a consumer: 1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit, not ending in .files or .tmp")
+        .invalidName,
+        "'\(name)' is no name for a consumer: 1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit, not ending in .files or .tmp"
+      )
     }
     if let existing = consumers.withLock({ $0[name] }) {
       if let failure = existing.failure { throw failure }
@@ -58,7 +63,8 @@ extension SegmentQueue {
           guard let kept = quarantine.setAside(file, bytes, segment: segment) else { return }
           notify(
             QueueNotice(
-              .error, "a block is damaged; its records are a gap, its neighbours are served", ("queue.segment", segment.text), ("position", "\(bytes.lowerBound)"),
+              .error, "a block is damaged; its records are a gap, its neighbours are served", ("queue.segment", segment.text),
+              ("position", "\(bytes.lowerBound)"),
               ("bytes", "\(bytes.count)"), ("reason", "\(reason)"), ("set_aside_as", kept)))
         }))
   }

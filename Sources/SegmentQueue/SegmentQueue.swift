@@ -6,10 +6,13 @@ public import SystemPackage
 
 /// A durable compressed queue of records in one directory: several sources write, several consumers read, each at its own pace.
 ///
-/// What it promises: what was acknowledged is on stable storage; nothing is visible to a consumer before that; a consumer's commit is on stable storage when it returns;
-/// a slow consumer slows nobody while there is room; every loss is told. <doc:Durability> has the order of writes, syncs and renames that this rests on.
+/// What it promises: what was acknowledged is on stable storage; nothing is visible to a consumer before that; a consumer's commit is on
+/// stable storage when it returns;
+/// a slow consumer slows nobody while there is room; every loss is told. <doc:Durability> has the order of writes, syncs and renames that
+/// this rests on.
 ///
-/// Its threads: one writes blocks in order, one syncs, one seals segments and applies retention; compression runs on threads that all queues share. Methods that block
+/// Its threads: one writes blocks in order, one syncs, one seals segments and applies retention; compression runs on threads that all
+/// queues share. Methods that block
 /// (they say so) belong on a thread of the caller's; the `async` ones never block.
 public final class SegmentQueue: Sendable {
   /// The queue's name, for messages and keys.
@@ -44,7 +47,8 @@ public final class SegmentQueue: Sendable {
   let syncDone = Condition()
   let maintenanceWanted = Condition()
 
-  /// Lines admitted and not yet written. Two compressors with a block each, one being written and one being filled need about a megabyte; four keep them busy over hiccups.
+  /// Lines admitted and not yet written. Two compressors with a block each, one being written and one being filled need about a megabyte;
+  /// four keep them busy over hiccups.
   static let inFlightLimit = 4 << 20
   /// Compressed blocks written and not yet synced: they stay in memory until then.
   static let unsyncedLimit = 16 << 20
@@ -63,7 +67,8 @@ public final class SegmentQueue: Sendable {
   /// - Parameter create: makes the directory and the queue when there is none.
   /// - Throws: ``QueueError``: `held` names the process that has it, `notAQueue`, `newerFormat`, `damaged`, `networkFileSystem`, `io`.
   public static func open(
-    _ path: FilePath, name: String, options: QueueOptions = QueueOptions(), create: Bool = true, fileSystem: any FileSystem = LocalFileSystem(),
+    _ path: FilePath, name: String, options: QueueOptions = QueueOptions(), create: Bool = true,
+    fileSystem: any FileSystem = LocalFileSystem(),
     clock: any QueueClock = SystemQueueClock(), notify: @escaping @Sendable (QueueNotice) -> Void = { _ in }
   ) throws(QueueError) -> SegmentQueue {
     let opened = try QueueDirectory.open(path, options: options, create: create, fileSystem: fileSystem, clock: clock, notify: notify)
@@ -113,7 +118,9 @@ public final class SegmentQueue: Sendable {
 
   /// A source's writer. The same name finds the same checkpoints again.
   public func writer(source name: String, whenFull: WhenFull = .wait) throws(QueueError) -> SourceWriter {
-    guard !name.isEmpty, name.utf8.count <= 255 else { throw QueueError(.invalidName, "a source's name has 1 to 255 bytes, '\(name)' doesn't") }
+    guard !name.isEmpty, name.utf8.count <= 255 else {
+      throw QueueError(.invalidName, "a source's name has 1 to 255 bytes, '\(name)' doesn't")
+    }
     let id: UInt32 = monitor.withLock { state in
       if let known = state.table.sources[name] {
         state.whenFull[known] = whenFull
@@ -127,7 +134,8 @@ public final class SegmentQueue: Sendable {
       let now = clock.wall()
       state.lane.append(
         PendingBlock(
-          .mark, BlockFacts(source: id, recordCount: 0, firstTime: now, lastTime: now, flags: [], entries: [.source(id: id, name: name)]), whenFull: .wait))
+          .mark, BlockFacts(source: id, recordCount: 0, firstTime: now, lastTime: now, flags: [], entries: [.source(id: id, name: name)]),
+          whenFull: .wait))
       state.whenFull[id] = whenFull
       return id
     }
@@ -135,7 +143,8 @@ public final class SegmentQueue: Sendable {
     return SourceWriter(self, name: name, id: id, whenFull: whenFull)
   }
 
-  /// Waits until `count` more bytes may be in flight. A writer that can't wait is let through a full queue: its batch is dropped and counted in ``enqueue(_:_:from:)``.
+  /// Waits until `count` more bytes may be in flight. A writer that can't wait is let through a full queue: its batch is dropped and
+  /// counted in ``enqueue(_:_:from:)``.
   func admit(_ count: Int, whenFull: WhenFull) async throws {
     while let waiter = try admissionTicket(count, whenFull) {
       await waitForAdmission(waiter, count)
@@ -181,10 +190,12 @@ public final class SegmentQueue: Sendable {
     var closed: [PendingBlock] = []
     var taken: RecordBatch? = consume batch
     let pending: PendingBlock? = monitor.withLock { state in
-      if state.isFull && writer.whenFull == .dropNewest && options.overflow == .wait && state.inFlightBytes + byteCount > Self.inFlightLimit {
+      if state.isFull && writer.whenFull == .dropNewest && options.overflow == .wait && state.inFlightBytes + byteCount > Self.inFlightLimit
+      {
         guard let batch = taken.take() else { return nil }
         Self.addGap(
-          Gap(reason: .dropNewest, records: UInt64(batch.recordCount), bytes: UInt64(byteCount), firstTime: wall, lastTime: wall), source: source,
+          Gap(reason: .dropNewest, records: UInt64(batch.recordCount), bytes: UInt64(byteCount), firstTime: wall, lastTime: wall),
+          source: source,
           to: &state, now: now)
         return nil
       }
@@ -292,7 +303,8 @@ public final class SegmentQueue: Sendable {
     }
   }
 
-  /// Suspends until a record after `offset` is durable, the deadline has come, the queue closes or the task is cancelled; returns the durable end.
+  /// Suspends until a record after `offset` is durable, the deadline has come, the queue closes or the task is cancelled; returns the
+  /// durable end.
   public func waitForRecords(beyond offset: Offset, until deadline: ContinuousClock.Instant? = nil) async -> Offset {
     let waiter: UInt64? = monitor.withLock { state in
       if state.durableEnd > offset || state.isClosing { return nil }
@@ -354,7 +366,8 @@ public final class SegmentQueue: Sendable {
     }
   }
 
-  /// Ends the queue: what was written is made durable and sealed, threads end, the lock is let go. What a full disk or queue kept from being written is given up
+  /// Ends the queue: what was written is made durable and sealed, threads end, the lock is let go. What a full disk or queue kept from
+  /// being written is given up
   /// (it was never acknowledged). Calling it is a courtesy: a process that dies without it loses nothing that was acknowledged.
   public func close() async {
     try? await withoutWaitingForRoom { try await self.synchronize() }

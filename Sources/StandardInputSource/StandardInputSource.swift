@@ -7,7 +7,8 @@ internal import Synchronization
 
 /// Reads lines from a pipe or terminal, mostly the process's standard input, until the other end closes it.
 ///
-/// Backpressure is not reading: while ``PipelineCore/RecordOutput/write(_:checkpoints:)`` suspends, the pipe fills and the writing process waits. There are no checkpoints: what was read
+/// Backpressure is not reading: while ``PipelineCore/RecordOutput/write(_:checkpoints:)`` suspends, the pipe fills and the writing
+/// process waits. There are no checkpoints: what was read
 /// and not yet durable is gone with the process, which is all that a pipe allows.
 public final class StandardInputSource: Source {
   /// How standard input is read.
@@ -122,7 +123,11 @@ public final class StandardInputSource: Source {
       } catch { failure = error }
       // The old part holds no line feed: it was searched when it came.
       let end: Int
-      if let last = linux_memrchr(room.baseAddress! + seen, 0x0A, count - seen) { end = last - UnsafeRawPointer(room.baseAddress!) + 1 } else { end = 0 }
+      if let last = linux_memrchr(room.baseAddress! + seen, 0x0A, count - seen) {
+        end = last - UnsafeRawPointer(room.baseAddress!) + 1
+      } else {
+        end = 0
+      }
       partial = Array(UnsafeRawBufferPointer(rebasing: room[end..<count]))
       return (end, end == 0 ? 0 : Int(linux_count_byte(room.baseAddress! + seen, end - seen, 0x0A)))
     }
@@ -133,7 +138,8 @@ public final class StandardInputSource: Source {
   /// True when there is something to read (or the end); false when the task was cancelled, or nothing is there and it isn't worth waiting.
   private func wait(_ wake: WakeSignal, forEver: Bool) throws(ReadError) -> Bool {
     var descriptors = [
-      pollfd(fd: configuration.fileDescriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: wake.fileDescriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: configuration.fileDescriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: wake.fileDescriptor, events: Int16(POLLIN), revents: 0),
     ]
     while true {
       let ready = poll(&descriptors, 2, forEver ? -1 : 0)

@@ -21,12 +21,14 @@ extension SyslogSource {
     public var listen: Address
     /// What a record is.
     public var format: Format
-    /// The socket's receive buffer that is asked of the kernel. It holds what arrives while the source naps or waits for the queue; the kernel takes
+    /// The socket's receive buffer that is asked of the kernel. It holds what arrives while the source naps or waits for the queue; the
+    /// kernel takes
     /// memory for it only as it fills, several hundred bytes more than its length for each datagram. The kernel's most is 1 GiB.
     public var receiveBufferBytes: Int
     /// A longer datagram is cut and counted.
     public var maxDatagramBytes: Int
-    /// The offset from UTC, east positive, of timestamps that name none (RFC 3164's never do). One offset for all senders and the whole year: senders should use UTC or RFC 5424.
+    /// The offset from UTC, east positive, of timestamps that name none (RFC 3164's never do). One offset for all senders and the whole
+    /// year: senders should use UTC or RFC 5424.
     public var utcOffsetMinutes: Int
     /// Wall time in nanoseconds since 1970: `received_at`, and the year of timestamps that have none.
     public var wallClock: @Sendable () -> Int64

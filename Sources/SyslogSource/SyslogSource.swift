@@ -7,13 +7,17 @@ internal import Synchronization
 /// Receives syslog over UDP: RFC 5424, RFC 3164 and what devices make of them, one record per datagram.
 ///
 /// What a record is:
-/// - In ``Format/json`` an object with RFC 5424's names; what a message doesn't have is left out. What can't be parsed has its whole text in `message` and
-///   the reason in `parse_error`; a `message` that wasn't valid UTF-8 has its bytes in `message_base64`. Line feeds and NULs that end a datagram are no part of it.
-/// - A timestamp without a year gets the one that brings it nearest to the time of receipt; one without a zone is taken as ``Configuration/utcOffsetMinutes`` says (UTC).
+/// - In ``Format/json`` an object with RFC 5424's names; what a message doesn't have is left out. What can't be parsed has its whole text
+///   in `message` and
+///   the reason in `parse_error`; a `message` that wasn't valid UTF-8 has its bytes in `message_base64`. Line feeds and NULs that end a
+///   datagram are no part of it.
+/// - A timestamp without a year gets the one that brings it nearest to the time of receipt; one without a zone is taken as
+///   ``Configuration/utcOffsetMinutes`` says (UTC).
 /// - `peer` is the sender's address without its port. A sequence number of a Cisco device is `structured_data`'s `meta`, `sequenceId`.
 /// - An empty datagram is a record too (in raw format an empty line), so that records and gaps add up to what was sent.
 ///
-/// The kernel's drops become gaps. Nothing is read again after a crash: what the kernel still held, and what was read and not yet synced, is lost then.
+/// The kernel's drops become gaps. Nothing is read again after a crash: what the kernel still held, and what was read and not yet synced,
+/// is lost then.
 public final class SyslogSource: Source {
   private struct State {
     var socket: DatagramSocket?
@@ -47,7 +51,8 @@ public final class SyslogSource: Source {
   /// What was done so far; each number only grows.
   public var counts: SyslogCounts { state.withLock { $0.counts } }
 
-  /// Opens the socket, unless it is open: from now on the kernel takes datagrams. A run binds by itself; an application calls this first, so that a port in use is an error at its start.
+  /// Opens the socket, unless it is open: from now on the kernel takes datagrams. A run binds by itself; an application calls this first,
+  /// so that a port in use is an error at its start.
   /// - Throws: an error that names the address and the remedy.
   public func bind() throws(SyslogSourceError) {
     let bound: DatagramSocket? = try state.withLock { (state) throws(SyslogSourceError) in
@@ -74,9 +79,11 @@ public final class SyslogSource: Source {
     }
   }
 
-  /// Receives until the task is cancelled, then writes what the kernel still holds (for half a second at most, the rest becomes a gap), closes the socket and returns.
+  /// Receives until the task is cancelled, then writes what the kernel still holds (for half a second at most, the rest becomes a gap),
+  /// closes the socket and returns.
   ///
-  /// After an error the socket stays open, and another run goes on with what has gathered in it. There are no checkpoints: a datagram can't be read again.
+  /// After an error the socket stays open, and another run goes on with what has gathered in it. There are no checkpoints: a datagram
+  /// can't be read again.
   public func run(from checkpoints: [StreamCheckpoint], into output: some RecordOutput) async throws {
     try bind()
     let receiver = lendReceiver()

@@ -7,7 +7,8 @@ import Testing
 @testable import FileSink
 
 @Suite struct `Crashes of a file sink` {
-  /// What the process after a crash may find committed: what was committed before it, and, when the crash came between a sync and its commit, what was before that.
+  /// What the process after a crash may find committed: what was committed before it, and, when the crash came between a sync and its
+  /// commit, what was before that.
   func commits(_ driver: SinkDriver, before point: SimulatedFileSystem.CrashPoint, after earlier: SimulatedFileSystem.CrashPoint?) -> [SinkDriver.Commit] {
     let done = driver.commits.filter { $0.time < point.operation.number }
     let last = done.last!

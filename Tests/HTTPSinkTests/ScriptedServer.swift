@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// An HTTP server on loopback that does on each connection what a test tells it, down to the bytes; each connection has a thread of its own.
+/// An HTTP server on loopback that does on each connection what a test tells it, down to the bytes; each connection has a thread of its
+/// own.
 ///
 /// Nothing here waits longer than ``patience``, so that a broken test ends.
 final class ScriptedServer: Sendable {

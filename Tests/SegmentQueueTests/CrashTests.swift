@@ -7,7 +7,8 @@ import Testing
 
 @testable import SegmentQueue
 
-/// Every single operation of a scenario is a place to die at. After each: what was acknowledged is there, in order, once; checkpoints cover exactly the lines that
+/// Every single operation of a scenario is a place to die at. After each: what was acknowledged is there, in order, once; checkpoints
+/// cover exactly the lines that
 /// are there; no cursor is ahead of the end; and a second crash changes nothing of that.
 @Suite(.timeLimit(.minutes(5))) struct CrashTests {
   /// What the outside world had been told by a certain operation.
@@ -34,16 +35,21 @@ import Testing
     let entries = try consumer.drain()
     let lines = entries.compactMap { if case .line(let line) = $0 { line } else { nil } }
     #expect(lines == numbered(from..<from + lines.count), "\(place): not the lines that were written, in order, once")
-    #expect(from + lines.count >= promise.acknowledged, "\(place): acknowledged lines are gone: \(from + lines.count) of \(promise.acknowledged)")
+    #expect(
+      from + lines.count >= promise.acknowledged, "\(place): acknowledged lines are gone: \(from + lines.count) of \(promise.acknowledged)")
     #expect(from + lines.count >= promise.seen, "\(place): what a consumer saw is gone")
-    #expect(entries.count == lines.count, "\(place): gaps where nothing was lost: \(entries.filter { if case .gap = $0 { true } else { false } })")
+    #expect(
+      entries.count == lines.count, "\(place): gaps where nothing was lost: \(entries.filter { if case .gap = $0 { true } else { false } })"
+    )
     #expect(writer.count == from + lines.count, "\(place): the checkpoint says \(writer.count), the log has \(from + lines.count)")
     // The log goes on.
     try await writer.writeDurably(numbered(writer.count..<writer.count + 1), upTo: writer.count + 1)
     await queue.close()
   }
 
-  @Test(arguments: [UInt64](1...6)) func `no crash point of appending, rolling, sealing and committing loses or doubles`(seed: UInt64) async throws {
+  @Test(arguments: [UInt64](1...6)) func `no crash point of appending, rolling, sealing and committing loses or doubles`(seed: UInt64)
+    async throws
+  {
     var fixture = QueueFixture(SimulatedFileSystem(seed: seed))
     fixture.options.segmentSize = seed % 2 == 0 ? 6_000 : 3_000
     fixture.disk.recordCrashPoints()
@@ -64,7 +70,9 @@ import Testing
         let written = writer.count
         try await writer.writeDurably(numbered(written..<written + count), upTo: written + count)
         promised { $0.acknowledged = written + count }
-        if Bool.random(using: &random), let read = try consumer.read(from: consumer.cursor, limits: BatchLimits(maxRecords: 50, maxBytes: 4096)) {
+        if Bool.random(using: &random),
+          let read = try consumer.read(from: consumer.cursor, limits: BatchLimits(maxRecords: 50, maxBytes: 4096))
+        {
           promised { $0.seen = max($0.seen, Int(read.next.rawValue)) }
           try consumer.commit(read.next)
           promised { $0.committed = Int(read.next.rawValue) }
@@ -79,7 +87,8 @@ import Testing
       let number = point.operation.number
       let promise = promises.last { $0.operation < number } ?? promises[0]
       // Every point in one way, in turn; every tenth in all ways.
-      let kinds: [CrashKind] = index % 10 == 0 ? [.everythingKept, .unsyncedLost, .mixture] : [[.everythingKept, .unsyncedLost, .mixture][index % 3]]
+      let kinds: [CrashKind] =
+        index % 10 == 0 ? [.everythingKept, .unsyncedLost, .mixture] : [[.everythingKept, .unsyncedLost, .mixture][index % 3]]
       for kind in kinds {
         let disk = point.crash(kind, seed: seed &* 1000 &+ UInt64(index))
         try await check(disk, fixture.options, promise, "seed \(seed), before operation \(number) (\(point.operation)), \(kind)")

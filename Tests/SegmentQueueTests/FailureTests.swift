@@ -74,7 +74,9 @@ import Testing
     await queue.close()
   }
 
-  @Test(arguments: [Errno.ioError, .noSpace]) func `no single failed operation of a queue's life loses or doubles a line`(code: Errno) async throws {
+  @Test(arguments: [Errno.ioError, .noSpace]) func `no single failed operation of a queue's life loses or doubles a line`(code: Errno)
+    async throws
+  {
     // How many operations there are without failures.
     var total = 0
     for number in 0... {
@@ -118,7 +120,9 @@ import Testing
       if number == 0 { total = fixture.disk.operationCount }
       fixture.disk.clearFailures()
       let again = try fixture.open()
-      #expect(try again.consumer("all", kind: .pull, startAt: .oldest).drain() == numbered(0..<acknowledged).map(Entry.line), "operation \(number), \(code), reopened")
+      #expect(
+        try again.consumer("all", kind: .pull, startAt: .oldest).drain() == numbered(0..<acknowledged).map(Entry.line),
+        "operation \(number), \(code), reopened")
       #expect(try again.writer(source: "app").count == acknowledged)
       await again.close()
     }

@@ -1,7 +1,7 @@
 import DurableFiles
 import RecordBlocks
-import SystemPackage
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -102,7 +102,9 @@ extension QueueBatch {
       case .records(let slices):
         return try slices.flatMap { slice in
           try slice.lines().withUnsafeBytes { bytes in
-            bytes.dropLast().split(separator: 0x0A, omittingEmptySubsequences: false).map { Entry.line(String(decoding: $0, as: UTF8.self)) }
+            bytes.dropLast().split(separator: 0x0A, omittingEmptySubsequences: false).map {
+              Entry.line(String(decoding: $0, as: UTF8.self))
+            }
           }
         }
       }

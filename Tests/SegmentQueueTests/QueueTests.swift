@@ -61,7 +61,8 @@ import Testing
     let writer = try queue.writer(source: "app")
     var written = 0
     while queue.status().segmentCount < 5 {
-      try await writer.writeDurably((0..<200).map { "\(written + $0) \(UInt64.random(in: 0 ... .max)) \(UInt64.random(in: 0 ... .max))" }, upTo: written + 200)
+      try await writer.writeDurably(
+        (0..<200).map { "\(written + $0) \(UInt64.random(in: 0 ... .max)) \(UInt64.random(in: 0 ... .max))" }, upTo: written + 200)
       written += 200
     }
     try await queue.seal()

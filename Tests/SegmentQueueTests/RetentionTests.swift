@@ -9,7 +9,9 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct RetentionTests {
   /// Lines that hardly compress, so that sizes are foreseeable.
   private func lines(_ range: Range<Int>) -> [String] {
-    range.map { "\($0) \(UInt64($0) &* 0x9E37_79B9_7F4A_7C15) \(UInt64($0 + 7) &* 0xD1B5_4A32_D192_ED03) \(UInt64($0 + 3) &* 0xBF58_476D_1CE4_E5B9)" }
+    range.map {
+      "\($0) \(UInt64($0) &* 0x9E37_79B9_7F4A_7C15) \(UInt64($0 + 7) &* 0xD1B5_4A32_D192_ED03) \(UInt64($0 + 3) &* 0xBF58_476D_1CE4_E5B9)"
+    }
   }
 
   private func small() -> QueueFixture {

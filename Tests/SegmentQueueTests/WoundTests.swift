@@ -6,7 +6,8 @@ import Testing
 
 @testable import SegmentQueue
 
-/// Damaged files: each wound with the number of records that must survive it. Never wrong data, never a refusal where something can be served.
+/// Damaged files: each wound with the number of records that must survive it. Never wrong data, never a refusal where something can be
+/// served.
 @Suite(.timeLimit(.minutes(3))) struct WoundTests {
   /// 60 lines in six blocks of ten, all acknowledged, in one active segment; then the process was killed.
   private func killedQueue() async throws -> (QueueFixture, [Int]) {
@@ -37,7 +38,8 @@ import Testing
     #expect(try again.consumer("y", kind: .pull).drain() == entries)
     await again.close()
     return (
-      entries.compactMap { if case .line(let line) = $0 { line } else { nil } }, entries.filter { if case .gap = $0 { true } else { false } }, checkpoint
+      entries.compactMap { if case .line(let line) = $0 { line } else { nil } },
+      entries.filter { if case .gap = $0 { true } else { false } }, checkpoint
     )
   }
 

@@ -92,7 +92,8 @@ import Testing
   @Test func `cancellation ends the wait for input`() async throws {
     var ends: [Int32] = [0, 0]
     try #require(pipe(&ends) == 0)
-    let source = StandardInputSource(StandardInputSource.Configuration(name: "stdin", fileDescriptor: ends[0], logger: Logger(label: "test")))
+    let source = StandardInputSource(
+      StandardInputSource.Configuration(name: "stdin", fileDescriptor: ends[0], logger: Logger(label: "test")))
     let running = Task.detached { try await source.run(from: [], into: Output()) }
     running.cancel()
     _ = await running.result

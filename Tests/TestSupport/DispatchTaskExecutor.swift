@@ -1,6 +1,7 @@
 public import Dispatch
 
-/// Runs a task's jobs one after the other on a queue of its own, as the runtime does with a source: what blocks in them holds no thread of Swift's pool.
+/// Runs a task's jobs one after the other on a queue of its own, as the runtime does with a source: what blocks in them holds no thread
+/// of Swift's pool.
 public final class DispatchTaskExecutor: TaskExecutor {
   private let queue: DispatchQueue
 

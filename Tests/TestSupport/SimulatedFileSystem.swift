@@ -6,30 +6,44 @@ public import SystemPackage
 ///
 /// ## The fault model
 ///
-/// It is written down so that a test's claim can be held against it. Nothing outside it happens; whatever it allows happens under some seed.
+/// It is written down so that a test's claim can be held against it. Nothing outside it happens; whatever it allows happens under some
+/// seed.
 ///
-/// **What is durable.** A file's bytes and length as of its own ``File/sync()`` that succeeded; a name (created, renamed, removed) as of its
-/// directory's ``Directory/sync()``. Neither brings the other along: a synced file whose name was never synced is gone, and a durable name may
-/// lead to an empty file. A directory made by ``directory(_:create:)`` is durable in its parent, one made by ``Directory/subdirectory(_:create:)``
+/// **What is durable.** A file's bytes and length as of its own ``File/sync()`` that succeeded; a name (created, renamed, removed) as of
+/// its
+/// directory's ``Directory/sync()``. Neither brings the other along: a synced file whose name was never synced is gone, and a durable
+/// name may
+/// lead to an empty file. A directory made by ``directory(_:create:)`` is durable in its parent, one made by
+/// ``Directory/subdirectory(_:create:)``
 /// is not. A node's number (inode) is never given again unless ``reusesInodeNumbers`` is set.
 ///
 /// **What a crash leaves** (``crash(_:seed:)``; the kinds are in ``CrashKind``):
 /// - After a `kill -9` everything is as the process left it, but still not durable: a power cut after it can take it.
-/// - A power cut treats each file's unsynced writes and truncations in one of these ways: all kept; a beginning of them kept and the last torn;
-///   each with a fate of its own: kept, lost, or kept in part, cut at 512-byte boundaries of the file: a beginning, an end, any sectors, the others
-///   missing (the old bytes, or zeros past the old end) or noise. A lost write may leave the length that it gave the file, filled with zeros.
+/// - A power cut treats each file's unsynced writes and truncations in one of these ways: all kept; a beginning of them kept and the last
+///   torn;
+///   each with a fate of its own: kept, lost, or kept in part, cut at 512-byte boundaries of the file: a beginning, an end, any sectors,
+///   the others
+///   missing (the old bytes, or zeros past the old end) or noise. A lost write may leave the length that it gave the file, filled with
+///   zeros.
 /// - Bytes that were durable stay, also in a sector that an unsynced write shares (power-safe overwrite, as SQLite calls it);
 ///   ``CrashKind/mixtureDamagingSharedSectors`` takes that promise away.
-/// - A directory's unsynced changes: a beginning of them is kept (as a journal does), or any of them whose name and file no lost earlier change touched.
-///   One rename is never seen half done. Directories know nothing of each other and nothing of the files' data: a rename may be kept whose file's bytes are not.
+/// - A directory's unsynced changes: a beginning of them is kept (as a journal does), or any of them whose name and file no lost earlier
+///   change touched.
+///   One rename is never seen half done. Directories know nothing of each other and nothing of the files' data: a rename may be kept whose
+///   file's bytes are not.
 ///
-/// **Failures.** ``failOperation(number:with:once:)`` and ``failOperations(with:once:where:)`` make calls fail. A failed write has written a seeded
-/// beginning of its bytes. After a failed file sync the unsynced bytes are still read but count as clean, as Linux has it: the next sync succeeds and
-/// doesn't write them; a power cut may have kept them or not; ``evictCleanPages()`` makes them unreadable. A failed directory sync leaves its changes for the
+/// **Failures.** ``failOperation(number:with:once:)`` and ``failOperations(with:once:where:)`` make calls fail. A failed write has
+/// written a seeded
+/// beginning of its bytes. After a failed file sync the unsynced bytes are still read but count as clean, as Linux has it: the next sync
+/// succeeds and
+/// doesn't write them; a power cut may have kept them or not; ``evictCleanPages()`` makes them unreadable. A failed directory sync leaves
+/// its changes for the
 /// next. A write past ``capacityBytes`` writes what fits and fails with `ENOSPC`.
 ///
-/// **Death.** From ``stopAt(operation:)``'s operation on every call fails and nothing changes any more (a write that is stopped has written a seeded
-/// beginning): the process died there. ``crash(_:seed:)`` then gives what the next one finds. ``recordCrashPoints(where:)`` does this for many
+/// **Death.** From ``stopAt(operation:)``'s operation on every call fails and nothing changes any more (a write that is stopped has
+/// written a seeded
+/// beginning): the process died there. ``crash(_:seed:)`` then gives what the next one finds. ``recordCrashPoints(where:)`` does this for
+/// many
 /// operations in one run.
 ///
 /// Everything follows from the seeds and the order of calls; calls from several threads are as deterministic as the threads are.
@@ -173,7 +187,8 @@ public final class SimulatedFileSystem: FileSystem {
 
   /// Remembers the state right before each call that `isInteresting` (called under the file system's lock), from now on.
   ///
-  /// One run then gives every crash: what was acknowledged when ``operationCount`` was n must be there after the crash of any point whose operation's
+  /// One run then gives every crash: what was acknowledged when ``operationCount`` was n must be there after the crash of any point whose
+  /// operation's
   /// number is greater than n. A point costs a copy of those files that change after it.
   public func recordCrashPoints(where isInteresting: @escaping @Sendable (FileOperation) -> Bool = { $0.isChange }) {
     state.withLock { $0.isCrashPoint = isInteresting }

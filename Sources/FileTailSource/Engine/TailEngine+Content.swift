@@ -64,7 +64,8 @@ extension TailEngine {
 }
 
 extension InputFile {
-  /// How the file's content compares with a stream's. A compressed file's marker isn't looked at: that means inflating all before it, which is done once it is read.
+  /// How the file's content compares with a stream's. A compressed file's marker isn't looked at: that means inflating all before it,
+  /// which is done once it is read.
   func facts(_ identity: StreamIdentity, _ place: StreamPlace, size: UInt64) throws(Errno) -> FileFacts {
     var head = FileFacts.Head.same
     if identity.headLength > 0 {

@@ -4,7 +4,8 @@ internal import SystemPackage
 extension TailEngine {
   /// Looks at all files and directories once: which streams are where now, which are gone, what is new.
   ///
-  /// In order: a file with a stream's device and inode is that stream's (before its first use in this run only when the content agrees); a stream that
+  /// In order: a file with a stream's device and inode is that stream's (before its first use in this run only when the content agrees);
+  /// a stream that
   /// isn't found so is searched for in its directory, by inode, then by content; what remains of the files is new, or a copy of a stream's.
   func scan() {
     let result = search.run()
@@ -280,7 +281,8 @@ extension TailEngine {
 
   // MARK: - Truncation
 
-  /// The stream's file no longer has what was delivered of it: the stream goes on where rotation put its content, if anywhere; what stands in the file
+  /// The stream's file no longer has what was delivered of it: the stream goes on where rotation put its content, if anywhere; what
+  /// stands in the file
   /// now is a new stream.
   func contentChanged(_ stream: TailedStream) {
     let path = stream.identity.path

@@ -7,8 +7,10 @@ internal import SystemPackage
 
 /// Follows the files of one source: finds them, decides what they are, reads them in turn, and tells the output how far.
 ///
-/// One thread uses it. `run` waits for changes; `pass` does everything there is to do at the clock's present time and returns, so a test can drive
-/// it without waiting. The parts that decide are pure (``ResumeDecision``, ``CopyDecision``, ``LastLineRule``, the cutters); this carries them out.
+/// One thread uses it. `run` waits for changes; `pass` does everything there is to do at the clock's present time and returns, so a test
+/// can drive
+/// it without waiting. The parts that decide are pure (``ResumeDecision``, ``CopyDecision``, ``LastLineRule``, the cutters); this carries
+/// them out.
 final class TailEngine {
   /// The stream number that says only that the source has started before.
   static let sourceStream: UInt32 = 0

@@ -22,7 +22,8 @@ struct FileFacts: Hashable, Sendable {
 enum ResumeDecision: Hashable, Sendable {
   /// The file holds the stream: read on at the checkpoint.
   case goOn
-  /// It is the stream's file, but another content stands in it (truncated, overwritten, an inode given again): what is in it now is a new stream from 0.
+  /// It is the stream's file, but another content stands in it (truncated, overwritten, an inode given again): what is in it now is a new
+  /// stream from 0.
   case startOver
   /// A power cut may have taken the file's end back: go on at the newest earlier checkpoint whose marker matches, else from 0.
   case searchEarlier
@@ -31,7 +32,8 @@ enum ResumeDecision: Hashable, Sendable {
 
   /// The decision for one file and one stream.
   ///
-  /// The content decides; the inode alone never does, since inodes are given again. A head shorter than 1 KiB may be a mere title line that many
+  /// The content decides; the inode alone never does, since inodes are given again. A head shorter than 1 KiB may be a mere title line
+  /// that many
   /// files share, so it counts only beside another sign that it is the same file.
   static func decide(_ facts: FileFacts, position: UInt64, hasFullHead: Bool) -> ResumeDecision {
     let isItsPlace = facts.sameInode || facts.samePath

@@ -31,7 +31,8 @@ struct StreamPlace: Hashable, Sendable {
   /// A file's beginning.
   init() {}
 
-  /// The checkpoint's value bytes: version, flags, position (8), marker hash (8), marker length (2), boot id (16), sequence (8), missing since (8).
+  /// The checkpoint's value bytes: version, flags, position (8), marker hash (8), marker length (2), boot id (16), sequence (8), missing
+  /// since (8).
   var encoded: [UInt8] {
     var bytes: [UInt8] = [Self.version, (isUnended ? Flags.unended : 0) | (isReplaced ? Flags.replaced : 0)]
     bytes.reserveCapacity(52)

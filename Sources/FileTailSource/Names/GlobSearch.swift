@@ -85,7 +85,8 @@ struct GlobSearch {
       }
     case .anyDirectories:
       walk(directory, rest, depth: depth, belowAnyDirectories: true, &result, &paths)
-      // Links to directories are not followed here, or a loop of links would be walked for ever; hidden directories are left alone as hidden files are.
+      // Links to directories are not followed here, or a loop of links would be walked for ever; hidden directories are left alone as
+      // hidden files are.
       for entry in list(directory, &result) where entry.kind == .directory && entry.name.first != UInt8(ascii: ".") {
         walk(directory.appending(nameBytes: entry.name), components, depth: depth + 1, belowAnyDirectories: true, &result, &paths)
       }

@@ -1,7 +1,8 @@
 internal import Glibc
 internal import SystemPackage
 
-/// An open log file, plain or compressed, read at (decompressed) positions; together with the bytes that stood before the place where reading goes on.
+/// An open log file, plain or compressed, read at (decompressed) positions; together with the bytes that stood before the place where
+/// reading goes on.
 ///
 /// Those marker bytes are read again with every read and compared: a file that was truncated and has grown past the position since, or was
 /// overwritten, is found out before any of its bytes is taken for a continuation.
@@ -22,7 +23,8 @@ final class InputFile {
   private var markerLength = 0
   private static let capacity = StreamPlace.maximumMarkerLength
 
-  /// Opens a regular file for reading; never waits (a FIFO that took the name in the meantime is refused), never becomes a controlling terminal.
+  /// Opens a regular file for reading; never waits (a FIFO that took the name in the meantime is refused), never becomes a controlling
+  /// terminal.
   init(_ path: FilePath) throws(Errno) {
     let opened = path.withPlatformString { open($0, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) }
     guard opened >= 0 else { throw Errno(rawValue: errno) }
@@ -67,7 +69,8 @@ final class InputFile {
     return ContentHash(UnsafeRawBufferPointer(buffer))
   }
 
-  /// Takes the `length` bytes before `position` as the marker that later reads are held against, and returns their hash; nil when they aren't all there.
+  /// Takes the `length` bytes before `position` as the marker that later reads are held against, and returns their hash; nil when they
+  /// aren't all there.
   func loadMarker(before position: UInt64, length: Int) throws(Errno) -> ContentHash? {
     let buffer = UnsafeMutableRawBufferPointer(start: marker, count: length)
     markerLength = 0

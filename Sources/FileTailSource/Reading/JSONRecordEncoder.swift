@@ -3,8 +3,10 @@ internal import Glibc
 
 /// Writes records as `{"timestamp","host","path","message"}`, one object a line.
 ///
-/// The message is escaped as JSON has it (RFC 8259, section 7); bytes that aren't UTF-8 become U+FFFD, one for each maximal ill-formed part, and the
-/// object then has `"invalid_utf8":true`. A line in pieces has `"unended":true` on each piece but the last and `"continues":true` on each but the first.
+/// The message is escaped as JSON has it (RFC 8259, section 7); bytes that aren't UTF-8 become U+FFFD, one for each maximal ill-formed
+/// part, and the
+/// object then has `"invalid_utf8":true`. A line in pieces has `"unended":true` on each piece but the last and `"continues":true` on each
+/// but the first.
 struct JSONRecordEncoder {
   /// Bytes of an object beside its message at most, flags included; the prefix comes on top.
   private static let suffixCapacity = 64
@@ -29,7 +31,8 @@ struct JSONRecordEncoder {
   /// Bytes of an object beside its message.
   var overhead: Int { prefix.count + Self.suffixCapacity }
 
-  /// Writes one record with its line feed at `output`, which has ``capacity(forMessage:)`` bytes (or the measured ones); returns how many it wrote and
+  /// Writes one record with its line feed at `output`, which has ``capacity(forMessage:)`` bytes (or the measured ones); returns how many
+  /// it wrote and
   /// whether the message had invalid UTF-8.
   func write(_ message: UnsafeRawBufferPointer, unended: Bool, continues: Bool, to output: UnsafeMutableRawPointer) -> (
     count: Int, isInvalid: Bool

@@ -3,7 +3,8 @@ internal import Glibc
 
 /// Decides where the records of several lines end in a stretch of a file that begins at a record's first line.
 ///
-/// A record goes up to the next line that matches the start pattern. Lines before the first match (at a file's beginning) are a record of their own.
+/// A record goes up to the next line that matches the start pattern. Lines before the first match (at a file's beginning) are a record of
+/// their own.
 struct MultilineCutter {
   /// One record: bytes of the stretch, the last line feed not among them.
   struct Record: Hashable, Sendable {
@@ -23,7 +24,8 @@ struct MultilineCutter {
   /// Whether a line begins a record.
   let beginsRecord: (UnsafeRawBufferPointer) -> Bool
 
-  /// The records that are complete. `known`: how many bytes from the start of what remains are known to hold no beginning of a further record.
+  /// The records that are complete. `known`: how many bytes from the start of what remains are known to hold no beginning of a further
+  /// record.
   func cut(_ bytes: UnsafeRawBufferPointer, atEnd: Bool, release: LastLineRule.Release, into records: inout [Record]) -> (
     needsMore: Bool, known: Int
   ) {
@@ -73,7 +75,8 @@ struct MultilineCutter {
     return (!atEnd && records.isEmpty, lineStart - recordStart)
   }
 
-  /// Whether a record begins among the whole lines of `bytes`, which go on from bytes without one; else how many bytes of them are whole lines.
+  /// Whether a record begins among the whole lines of `bytes`, which go on from bytes without one; else how many bytes of them are whole
+  /// lines.
   func findsBeginning(_ bytes: UnsafeRawBufferPointer) -> (found: Bool, known: Int) {
     guard let base = bytes.baseAddress else { return (false, 0) }
     var lineStart = 0

@@ -1,6 +1,7 @@
 /// All paths that an output's template can give, or that a source's glob can match: for telling whether two have a path in common.
 ///
-/// An automaton over bytes: each place leads to others by one byte of a range, or for nothing. Where the exact answer would need a calendar (a 31
+/// An automaton over bytes: each place leads to others by one byte of a range, or for nothing. Where the exact answer would need a
+/// calendar (a 31
 /// February) or the disk (a link), the pattern has more paths than there will be.
 struct PathPattern {
   private struct Step {

@@ -1,4 +1,5 @@
-/// Every key of a pipeline file, by the section that it stands in: what unknown keys are compared with, and what the reference has to explain.
+/// Every key of a pipeline file, by the section that it stands in: what unknown keys are compared with, and what the reference has to
+/// explain.
 enum Schema {
   static let root = ["queue", "sources", "sinks", "consumers", "server"]
   static let queue = ["name", "path", "max_size", "min_free_disk", "overflow", "sync", "linger", "retention"]

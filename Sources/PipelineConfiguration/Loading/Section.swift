@@ -1,6 +1,7 @@
 /// One mapping of a pipeline file while it is read: gives typed values, reports what is wrong, and what nobody asked for.
 ///
-/// A getter returns nil when the key is absent and when its value is wrong; the caller then goes on with the default, so that all mistakes are found.
+/// A getter returns nil when the key is absent and when its value is wrong; the caller then goes on with the default, so that all
+/// mistakes are found.
 struct Section {
   /// A scalar with its substitutions made.
   struct Scalar {

@@ -1,9 +1,12 @@
 extension YAMLText {
   /// Why the text must not be given to the YAML composer, or nil.
   ///
-  /// The composer hashes each mapping's keys to find duplicates. A key that is itself a collection is hashed with everything in it: aliases in keys make
-  /// that exponential in the text's length, and keys nested in keys quadratic. A pipeline file has neither, so a text with more than a few of what could
-  /// be one is refused here, by looks alone: quotes and comments aren't understood, so a hostile text can't hide behind them, and the bounds are such
+  /// The composer hashes each mapping's keys to find duplicates. A key that is itself a collection is hashed with everything in it:
+  /// aliases in keys make
+  /// that exponential in the text's length, and keys nested in keys quadratic. A pipeline file has neither, so a text with more than a
+  /// few of what could
+  /// be one is refused here, by looks alone: quotes and comments aren't understood, so a hostile text can't hide behind them, and the
+  /// bounds are such
   /// that no honest one meets them.
   func hazard() -> Flaw? {
     var aliases = 0

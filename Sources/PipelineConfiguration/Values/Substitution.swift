@@ -10,7 +10,8 @@ struct SubstitutedText: Equatable {
   var holdsFile = false
 }
 
-/// Replaces `${NAME}`, `${NAME:-default}` and `${file:PATH}` in one scalar; `$${` stands for a literal `${`. What was put in is not looked at again.
+/// Replaces `${NAME}`, `${NAME:-default}` and `${file:PATH}` in one scalar; `$${` stands for a literal `${`. What was put in is not
+/// looked at again.
 struct Substitution {
   /// A secret is a line; larger files are mistakes.
   static let maximumFileBytes = 65_536

@@ -1,5 +1,6 @@
 extension String {
-  /// The text with control characters written out (`\u{1b}`), so that foreign text can't move the cursor of a terminal or forge a line of a log.
+  /// The text with control characters written out (`\u{1b}`), so that foreign text can't move the cursor of a terminal or forge a line of
+  /// a log.
   var withoutControls: String {
     guard unicodeScalars.contains(where: \.isControl) else { return self }
     var result = ""
@@ -37,7 +38,8 @@ func alternatives(_ words: [String]) -> String {
   return words.dropLast().joined(separator: ", ") + " or " + last
 }
 
-/// The known word nearest to a mistyped one: at most three edits (insert, delete, replace, swap neighbours) away, and fewer than half of its length.
+/// The known word nearest to a mistyped one: at most three edits (insert, delete, replace, swap neighbours) away, and fewer than half of
+/// its length.
 func nearest(to word: String, among known: [String]) -> String? {
   let typed = Array(word.lowercased().utf8.prefix(64)).map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 }
   var best: (distance: Int, word: String)?

@@ -2,7 +2,8 @@ internal import PipelineCore
 internal import RecordBlocks
 internal import SegmentQueue
 
-/// Reads a consumer's batches, for a sink of uncompressed lines one ahead: while a batch is written, the next is read and inflated on a second thread.
+/// Reads a consumer's batches, for a sink of uncompressed lines one ahead: while a batch is written, the next is read and inflated on a
+/// second thread.
 ///
 /// At most one batch is ahead, so memory is bounded by two.
 struct BatchReader {

@@ -4,7 +4,8 @@ internal import SegmentQueue
 
 /// A range of rejected records on its way into the dead-letter queue.
 ///
-/// Each write carries the checkpoint {seek count, offset after its last record} of the consumer's stream, in the same block as the records: after a crash
+/// Each write carries the checkpoint {seek count, offset after its last record} of the consumer's stream, in the same block as the
+/// records: after a crash
 /// what is there already is recognised and not appended again.
 struct DeadLetterMail: ~Copyable {
   /// The one stream that a consumer has as a source of dead letters.

@@ -2,7 +2,8 @@ internal import RecordBlocks
 internal import SegmentQueue
 internal import Synchronization
 
-/// The dead-letter queue of a pipeline, opened when the first sink needs it: its records are JSON objects, one for each record that a destination rejects.
+/// The dead-letter queue of a pipeline, opened when the first sink needs it: its records are JSON objects, one for each record that a
+/// destination rejects.
 final class DeadLetterOffice: Sendable {
   private struct State: Sendable {
     var queue: SegmentQueue?

@@ -1,6 +1,7 @@
 internal import RecordBlocks
 
-/// Writes dead letters as JSON: `{"reason", "status", "consumer", "offset", "bytes"}`, the record's bytes in base64, since they may be anything.
+/// Writes dead letters as JSON: `{"reason", "status", "consumer", "offset", "bytes"}`, the record's bytes in base64, since they may be
+/// anything.
 struct DeadLetterRecord: Sendable {
   private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
   /// Everything before the offset.

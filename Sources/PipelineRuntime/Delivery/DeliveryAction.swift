@@ -6,7 +6,8 @@ internal import SegmentQueue
 enum DeliveryAction: Sendable, Equatable {
   /// Open the sink with the last committed state.
   case open
-  /// Do nothing until the moment has come, or records beyond the offset are durable, whichever is first; a change of the run's phase ends any wait.
+  /// Do nothing until the moment has come, or records beyond the offset are durable, whichever is first; a change of the run's phase ends
+  /// any wait.
   case wait(until: Instant?, beyond: Offset?, DeliveryPause)
   /// Read a batch. With an `exactEnd` all of it up to there, whatever the limits would say: it may have been sent before.
   case read(from: Offset, limits: BatchLimits, exactEnd: Offset?)

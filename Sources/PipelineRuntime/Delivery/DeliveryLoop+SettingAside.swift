@@ -10,7 +10,8 @@ extension DeliveryLoop {
 
   /// Does with the verdict's records what `on_reject` says, then commits their end.
   ///
-  /// The order that holds: everything before them was committed; they are on the disk as dead letters; then the cursor passes them. After a crash in
+  /// The order that holds: everything before them was committed; they are on the disk as dead letters; then the cursor passes them. After
+  /// a crash in
   /// between, the dead-letter queue's checkpoint tells which of them it has.
   func setAside(_ verdict: DeliveryVerdict) async {
     let dropped: UInt64

@@ -15,7 +15,8 @@ extension DeliveryMachine {
     backOff(error, at: now, jitter: jitter)
   }
 
-  /// A batch is in hand. False: a range that may have been sent can no longer be read whole, and what is there is sent as a range of its own.
+  /// A batch is in hand. False: a range that may have been sent can no longer be read whole, and what is there is sent as a range of its
+  /// own.
   mutating func didRead(_ facts: DeliveryBatchFacts, exactEnd: Offset?) -> Bool {
     precondition(facts.range.lowerBound == position && !facts.range.isEmpty, "a batch that doesn't begin at the position")
     batch = facts

@@ -4,8 +4,10 @@ internal import SegmentQueue
 
 /// Every decision of a delivery loop, without its waiting and doing: what has happened goes in, what to do next comes out.
 ///
-/// The order that it keeps: a range is delivered, the sink synced, the cursor committed. A sink that can be cut back gets many ranges between commits
-/// and after an error begins again at the last commit. A sink that can't gets a range only after its end was committed as in flight, and after an error
+/// The order that it keeps: a range is delivered, the sink synced, the cursor committed. A sink that can be cut back gets many ranges
+/// between commits
+/// and after an error begins again at the last commit. A sink that can't gets a range only after its end was committed as in flight, and
+/// after an error
 /// or a crash gets exactly that range again.
 struct DeliveryMachine {
   /// Bytes of lines delivered after which a sink that can be cut back is synced and committed.

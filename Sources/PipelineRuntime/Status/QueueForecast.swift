@@ -1,10 +1,13 @@
 internal import RecordBlocks
 internal import SegmentQueue
 
-/// What the present rates lead to: when the queue is full and because of whom, and when a consumer begins to lose records. Pure: facts in, times out.
+/// What the present rates lead to: when the queue is full and because of whom, and when a consumer begins to lose records. Pure: facts
+/// in, times out.
 ///
-/// The rules are retention's own. For want of space only: what nobody holds goes first, then what is beyond a consumer's hold; then sources wait, or with
-/// `drop_oldest` the oldest goes. `max_age` needs no want of space. Stored bytes are reckoned from bytes of lines by what each consumer's lag takes on the disk.
+/// The rules are retention's own. For want of space only: what nobody holds goes first, then what is beyond a consumer's hold; then
+/// sources wait, or with
+/// `drop_oldest` the oldest goes. `max_age` needs no want of space. Stored bytes are reckoned from bytes of lines by what each consumer's
+/// lag takes on the disk.
 struct QueueForecast {
   /// A consumer as the forecast sees it.
   struct Reader {

@@ -1,4 +1,5 @@
-/// Text that came from outside (a server's answer, a file's name) as it may stand in our own log: control characters escaped, length bounded.
+/// Text that came from outside (a server's answer, a file's name) as it may stand in our own log: control characters escaped, length
+/// bounded.
 func escapedForLog(_ text: String, limit: Int = 2000) -> String {
   var result = ""
   for scalar in text.unicodeScalars {

@@ -6,7 +6,8 @@ internal import Synchronization
 
 /// Runs one pipeline: sources into an opened queue, and the queue's records into sinks, each at its own pace.
 ///
-/// It knows no configuration and no concrete source or sink, and holds nothing that a crash could cost: whatever a process that was killed had not
+/// It knows no configuration and no concrete source or sink, and holds nothing that a crash could cost: whatever a process that was
+/// killed had not
 /// committed is done again by the next. Each source and each sink has a thread of its own.
 public final class PipelineRunner: Sendable {
   private let queue: SegmentQueue
@@ -26,7 +27,8 @@ public final class PipelineRunner: Sendable {
   /// A pipeline over `queue`, which the caller opened and closes after the run.
   ///
   /// - Parameters:
-  ///   - deadLetters: opens the dead-letter queue when the first record is rejected (blocking; see ``DeadLetters/open(for:fileSystem:notify:)``). The run closes it.
+  ///   - deadLetters: opens the dead-letter queue when the first record is rejected (blocking; see
+  ///     ``DeadLetters/open(for:fileSystem:notify:)``). The run closes it.
   ///   - jitter: random numbers in 0...1 for backoff.
   ///   - bounds: how long the parts of a stop may take.
   public init(
@@ -54,7 +56,8 @@ public final class PipelineRunner: Sendable {
   /// What is going on; from any thread, at any time, cheap enough for twice a second.
   public func status() -> PipelineStatus { board.look(at: clock.now) }
 
-  /// Runs until `ending`, or until the task is cancelled: then sources are stopped, the queue synced, and sinks finish what they have in hand, sync and
+  /// Runs until `ending`, or until the task is cancelled: then sources are stopped, the queue synced, and sinks finish what they have in
+  /// hand, sync and
   /// commit, all within ``ShutdownBounds``. Only once for a runner.
   public func run(until ending: RunEnding) async -> PipelineOutcome {
     let isFirst = hasRun.withLock { hasRun in
@@ -62,7 +65,8 @@ public final class PipelineRunner: Sendable {
       return !hasRun
     }
     precondition(isFirst, "a runner runs once")
-    // Cancellation must reach the parts in an order, and a task can't cancel its children one by one: they are owned here, and awaited in `supervise`.
+    // Cancellation must reach the parts in an order, and a task can't cancel its children one by one: they are owned here, and awaited in
+    // `supervise`.
     let run = Task { await supervise(ending) }
     return await withTaskCancellationHandler {
       await run.value

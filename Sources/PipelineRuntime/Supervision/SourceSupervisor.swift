@@ -4,7 +4,8 @@ internal import SegmentQueue
 
 /// Keeps one source running until its input ends: starts it again after a failure, with growing waits, from its last durable checkpoints.
 struct SourceSupervisor: Sendable {
-  /// A source that throws within this time of its first start, with nothing written, never worked: its configuration or its surroundings are wrong.
+  /// A source that throws within this time of its first start, with nothing written, never worked: its configuration or its surroundings
+  /// are wrong.
   static let startUp = Duration.seconds(10)
   /// A source that ran for this long is given the short wait again.
   static let calm = Duration.seconds(60)

@@ -1,9 +1,11 @@
 internal import CLinux
 internal import Glibc
 
-/// One thread that runs a task's jobs in order, so that what blocks in it (system calls, file work) never holds a thread of Swift's cooperative pool.
+/// One thread that runs a task's jobs in order, so that what blocks in it (system calls, file work) never holds a thread of Swift's
+/// cooperative pool.
 ///
-/// A task that prefers it comes back to the same thread after every `await` of nonisolated code. The thread starts with the first job and ends
+/// A task that prefers it comes back to the same thread after every `await` of nonisolated code. The thread starts with the first job and
+/// ends
 /// after ``finish()``; a job that arrives later still, which structured code never causes, gets a thread once more rather than being lost.
 public final class ThreadExecutor: TaskExecutor, @unchecked Sendable {  // the stored state is only touched under `mutex`
   /// The thread's name, as `top -H` and a debugger show it (its first 15 bytes).
@@ -32,7 +34,8 @@ public final class ThreadExecutor: TaskExecutor, @unchecked Sendable {  // the s
 
   /// Runs `body` on a thread of its own, which has no more work when this returns and ends.
   ///
-  /// `@concurrent`, because a function that runs where its caller does would begin on the caller's thread and come to its own only after the first suspension.
+  /// `@concurrent`, because a function that runs where its caller does would begin on the caller's thread and come to its own only after
+  /// the first suspension.
   public static func run<R: Sendable, E: Error>(
     named name: String, _ body: @Sendable @concurrent () async throws(E) -> R
   ) async throws(E) -> R {

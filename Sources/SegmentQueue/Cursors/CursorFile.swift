@@ -1,7 +1,8 @@
 internal import DurableFiles
 internal import RecordBlocks
 
-/// A consumer's file: two 16 KiB slots, written in turn and in place, one `fdatasync` a commit. A torn slot leaves the other, one commit older.
+/// A consumer's file: two 16 KiB slots, written in turn and in place, one `fdatasync` a commit. A torn slot leaves the other, one commit
+/// older.
 struct CursorFile {
   private let directory: any Directory
   private let name: String
@@ -52,14 +53,17 @@ struct CursorFile {
     (file, slots) = try Self.write(record, name, directory)
   }
 
-  private static func write(_ record: CursorRecord, _ name: String, _ directory: any Directory) throws(FileError) -> (any File, [CursorRecord?]) {
+  private static func write(_ record: CursorRecord, _ name: String, _ directory: any Directory) throws(FileError) -> (
+    any File, [CursorRecord?]
+  ) {
     var bytes = [UInt8](repeating: 0, count: 2 * CursorRecord.slotByteCount)
     var slots: [CursorRecord?] = [nil, nil]
     for step in 0..<2 {
       var copy = record
       copy.generation = record.generation + UInt64(step)
       let index = Int(copy.generation % 2)
-      bytes.replaceSubrange(index * CursorRecord.slotByteCount..<index * CursorRecord.slotByteCount + copy.encode().count, with: copy.encode())
+      bytes.replaceSubrange(
+        index * CursorRecord.slotByteCount..<index * CursorRecord.slotByteCount + copy.encode().count, with: copy.encode())
       slots[index] = copy
     }
     try directory.replace(name, with: bytes)

@@ -90,7 +90,9 @@ struct CursorRecord: Hashable {
 
   static func decode(_ slot: UnsafeRawBufferPointer) -> CursorRecord? {
     var reader = ByteReader(slot)
-    guard reader.integer(UInt32.self) == magic, let length = reader.integer(UInt16.self), Int(length) <= slot.count, length >= 128 else { return nil }
+    guard reader.integer(UInt32.self) == magic, let length = reader.integer(UInt16.self), Int(length) <= slot.count, length >= 128 else {
+      return nil
+    }
     let stored = UInt32(littleEndian: slot.loadUnaligned(fromByteOffset: Int(length) - 4, as: UInt32.self))
     guard BlockCodec.checksum(UnsafeRawBufferPointer(rebasing: slot[0..<Int(length) - 4])) == stored, reader.integer(UInt8.self) == version,
       let kind = reader.integer(UInt8.self).flatMap(ConsumerKind.init), let generation = reader.integer(UInt64.self),
@@ -99,7 +101,8 @@ struct CursorRecord: Hashable {
       let amount = reader.integer(UInt64.self), let lostRecords = reader.integer(UInt64.self), let lostBytes = reader.integer(UInt64.self),
       let records = reader.integer(UInt64.self), let lineBytes = reader.integer(UInt64.self), let lost = reader.integer(UInt64.self),
       let lossEnd = reader.integer(UInt64.self),
-      let lossReason = reader.integer(UInt8.self), let lastCallAge = reader.integer(UInt64.self), let stateLength = reader.integer(UInt16.self)
+      let lossReason = reader.integer(UInt8.self), let lastCallAge = reader.integer(UInt64.self),
+      let stateLength = reader.integer(UInt16.self)
     else { return nil }
     var record = CursorRecord(kind: kind, generation: generation, queueID: QueueID(high: high, low: low), cursor: Offset(cursor))
     record.inFlightEnd = inFlight == .max ? nil : Offset(inFlight)

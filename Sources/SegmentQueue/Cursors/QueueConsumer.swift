@@ -1,9 +1,11 @@
 internal import DurableFiles
 public import RecordBlocks
 
-/// A named reader of a queue with its saved place. Its cursor is its own: what it does or doesn't do slows no source and no other consumer while there is room.
+/// A named reader of a queue with its saved place. Its cursor is its own: what it does or doesn't do slows no source and no other
+/// consumer while there is room.
 ///
-/// One reader at a time: a second that reads under the same name would only disturb the first's place. All methods that touch the disk block.
+/// One reader at a time: a second that reads under the same name would only disturb the first's place. All methods that touch the disk
+/// block.
 public final class QueueConsumer: Sendable {
   private struct State {
     var file: Result<CursorFile, QueueError>
@@ -47,7 +49,8 @@ public final class QueueConsumer: Sendable {
   public var kind: ConsumerKind { record?.kind ?? .pull }
   /// The committed place: the next record to read.
   public var cursor: Offset { record?.cursor ?? .zero }
-  /// Committed with the cursor before a batch was sent where it can't be taken back: after a crash exactly `cursor..<inFlightEnd` is sent again.
+  /// Committed with the cursor before a batch was sent where it can't be taken back: after a crash exactly `cursor..<inFlightEnd` is sent
+  /// again.
   public var inFlightEnd: Offset? { record?.inFlightEnd }
   /// How often it was set to another place; part of the key under which batches are sent.
   public var seekCount: UInt64 { record?.seekCount ?? 0 }
@@ -77,9 +80,11 @@ public final class QueueConsumer: Sendable {
 
   // MARK: Reading
 
-  /// What is durable from `offset` on within the limits: records, or the one gap that stands there; nil when nothing durable is there. Blocking (disk).
+  /// What is durable from `offset` on within the limits: records, or the one gap that stands there; nil when nothing durable is there.
+  /// Blocking (disk).
   ///
-  /// Batches snap down to whole blocks where one fits; else a block is cut. One record longer than `maxBytes` comes alone. A batch ends before a gap.
+  /// Batches snap down to whole blocks where one fits; else a block is cut. One record longer than `maxBytes` comes alone. A batch ends
+  /// before a gap.
   public func read(from offset: Offset, limits: BatchLimits) throws(QueueError) -> QueueBatch? {
     let age = queue.openAge
     return try state.withLock { state throws(QueueError) in
@@ -96,13 +101,16 @@ public final class QueueConsumer: Sendable {
   }
 
   /// The loss that begins at the cursor, from `offset` on, with exact counts: the counters at both ends tell them.
-  private func gap(_ offset: Offset, _ loss: CursorRecord.Loss, _ record: CursorRecord, _ state: inout State) throws(QueueError) -> QueueBatch {
+  private func gap(_ offset: Offset, _ loss: CursorRecord.Loss, _ record: CursorRecord, _ state: inout State) throws(QueueError)
+    -> QueueBatch
+  {
     let before = state.marks[offset] ?? record.tally
     let after = try queue.makeReader().tally(at: loss.end)
     state.marks[loss.end] = after
     let now = queue.clock.wall()
     let gap = Gap(
-      reason: loss.reason, records: after.records - min(before.records, after.records), bytes: after.bytes - min(before.bytes, after.bytes), firstTime: now,
+      reason: loss.reason, records: after.records - min(before.records, after.records), bytes: after.bytes - min(before.bytes, after.bytes),
+      firstTime: now,
       lastTime: now)
     return QueueBatch(first: offset, next: loss.end, content: .gap(gap), byteCount: 0, recordCount: 0, tally: after)
   }
@@ -125,7 +133,8 @@ public final class QueueConsumer: Sendable {
       var file = try state.file.get()
       let record = file.current
       guard cursor >= record.cursor else {
-        throw QueueError(.invalidOffset, "consumer '\(name)' is at \(record.cursor) and can't be committed back at \(cursor); seek it there instead")
+        throw QueueError(
+          .invalidOffset, "consumer '\(name)' is at \(record.cursor) and can't be committed back at \(cursor); seek it there instead")
       }
       let tally = try tally(at: cursor, record, &state)
       state.lastCallAge = age
@@ -250,9 +259,11 @@ public final class QueueConsumer: Sendable {
     }
     let tally = record?.tally ?? Tally()
     return ConsumerStatus(
-      name: name, kind: record?.kind ?? .pull, cursor: record?.cursor ?? .zero, inFlightEnd: record?.inFlightEnd, hold: record?.hold ?? .all,
+      name: name, kind: record?.kind ?? .pull, cursor: record?.cursor ?? .zero, inFlightEnd: record?.inFlightEnd,
+      hold: record?.hold ?? .all,
       lagRecords: end.records - min(tally.records, end.records), lagBytes: end.bytes - min(tally.bytes, end.bytes),
-      pinnedBytes: queue.storedBytes(from: record?.needed ?? .zero), lostRecords: record?.lostRecords ?? 0, lostBytes: record?.lostBytes ?? 0,
+      pinnedBytes: queue.storedBytes(from: record?.needed ?? .zero), lostRecords: record?.lostRecords ?? 0,
+      lostBytes: record?.lostBytes ?? 0,
       silence: .nanoseconds(Int64(clamping: silence(at: queue.openAge))), failure: error?.description)
   }
 }

@@ -3,7 +3,8 @@ internal import RecordBlocks
 
 /// Walks a segment file block by block, by lengths; where a block is damaged it says so and goes on at the next sound header.
 ///
-/// A block is valid if and only if its header is sound (magic, known version, no incompatible flag, header checksum), it is of this queue and this segment
+/// A block is valid if and only if its header is sound (magic, known version, no incompatible flag, header checksum), it is of this queue
+/// and this segment
 /// (identity and salt), begins at the offset that is due, lies wholly within the file, and the checksum of its compressed bytes agrees.
 struct BlockScanner {
   enum Item {

@@ -42,7 +42,9 @@ struct CheckpointTable {
   }
 
   func checkpoints(of source: UInt32) -> [StreamCheckpoint] {
-    (streams[source] ?? [:]).sorted { $0.key < $1.key }.map { StreamCheckpoint(stream: $0.key, identity: $0.value.identity, value: $0.value.value) }
+    (streams[source] ?? [:]).sorted { $0.key < $1.key }.map {
+      StreamCheckpoint(stream: $0.key, identity: $0.value.identity, value: $0.value.value)
+    }
   }
 
   /// All of it, in parts that fit a header each; at least one part, however empty.

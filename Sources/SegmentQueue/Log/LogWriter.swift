@@ -1,10 +1,12 @@
 internal import DurableFiles
 internal import RecordBlocks
 
-/// Writes blocks into the active segment and starts new ones. Used by one thread at a time; it never syncs blocks itself, so an append never waits for the disk.
+/// Writes blocks into the active segment and starts new ones. Used by one thread at a time; it never syncs blocks itself, so an append
+/// never waits for the disk.
 ///
 /// The order of a roll, and why:
-/// 1. Everything in the old segment is synced (the caller sees to it): a snapshot may only tell checkpoints of records that no power cut takes back.
+/// 1. Everything in the old segment is synced (the caller sees to it): a snapshot may only tell checkpoints of records that no power cut
+///   takes back.
 /// 2. The new `.active` is made, its snapshot written and synced, then the directory: from here on a crash finds a complete snapshot.
 /// 3. Blocks go into the new segment. Nothing older is unlinked before 2 is done.
 struct LogWriter {
@@ -46,7 +48,9 @@ struct LogWriter {
   }
 
   /// Begins with a new active segment at `end`, whose snapshot is on the disk on return.
-  init(store: SegmentStore, clock: any QueueClock, epoch: UInt32, age: UInt64, table: CheckpointTable, end: Offset, tally: Tally) throws(FileError) {
+  init(store: SegmentStore, clock: any QueueClock, epoch: UInt32, age: UInt64, table: CheckpointTable, end: Offset, tally: Tally)
+    throws(FileError)
+  {
     self.store = store
     self.clock = clock
     self.epoch = epoch
@@ -55,11 +59,13 @@ struct LogWriter {
     self.end = end
     self.tally = tally
     active = try Self.create(
-      at: end, as: .active, in: store, snapshot: table, template: Template(queueID: store.queueID, epoch: epoch, wall: clock.wall(), age: age, tally: tally))
+      at: end, as: .active, in: store, snapshot: table,
+      template: Template(queueID: store.queueID, epoch: epoch, wall: clock.wall(), age: age, tally: tally))
     store.append(active.segment)
   }
 
-  /// Writes a block of lines behind the last one; in the file on return. After an error nothing of it counts: its bytes are cut off or overwritten.
+  /// Writes a block of lines behind the last one; in the file on return. After an error nothing of it counts: its bytes are cut off or
+  /// overwritten.
   mutating func append(_ prepared: StoredBlock.Prepared, _ facts: BlockFacts, durableEnd: Offset) throws(FileError) -> StoredBlock {
     let block = StoredBlock(header(facts, kind: .lines, durableEnd: durableEnd), completing: prepared)
     try write(block)
@@ -67,7 +73,8 @@ struct LogWriter {
   }
 
   /// Writes a line-less block: a mark (0 offsets) or a gap.
-  mutating func append(_ kind: BlockHeader.Kind, offsetCount: UInt64 = 0, source: UInt32 = 0, entries: [BlockEntry], durableEnd: Offset) throws(FileError)
+  mutating func append(_ kind: BlockHeader.Kind, offsetCount: UInt64 = 0, source: UInt32 = 0, entries: [BlockEntry], durableEnd: Offset)
+    throws(FileError)
     -> StoredBlock
   {
     let now = clock.wall()
@@ -93,7 +100,8 @@ struct LogWriter {
     do {
       try block.member.withUnsafeBytes { bytes throws(FileError) in try active.file.write(bytes, at: position) }
     } catch {
-      // What a short write left would stand between this block's place and the end of the file; the next write goes over it, and readers stop before it.
+      // What a short write left would stand between this block's place and the end of the file; the next write goes over it, and readers
+      // stop before it.
       try? active.file.truncate(to: position)
       throw error
     }
@@ -115,9 +123,11 @@ struct LogWriter {
     store.append(next.segment)
   }
 
-  /// Leaves a segment whose sync or write has failed and goes on in a new one at `durableEnd`; the blocks after it are the caller's to write again.
+  /// Leaves a segment whose sync or write has failed and goes on in a new one at `durableEnd`; the blocks after it are the caller's to
+  /// write again.
   ///
-  /// The spoilt file is never synced again. When part of it is durable it is cut there and counts up to there (the new segment's base ends it); sealing writes it anew. When
+  /// The spoilt file is never synced again. When part of it is durable it is cut there and counts up to there (the new segment's base
+  /// ends it); sealing writes it anew. When
   /// nothing of it is, the new file takes its name by a rename, so that at each moment a complete snapshot bears the name.
   mutating func replaceActive(durableEnd: Offset, durableTally: Tally, table: CheckpointTable) throws(FileError) {
     var fresh = template
@@ -154,7 +164,8 @@ struct LogWriter {
 
   private func header(_ facts: BlockFacts, kind: BlockHeader.Kind, durableEnd: Offset) -> BlockHeader {
     BlockHeader(
-      kind: kind, flags: facts.flags, queueID: store.queueID, salt: active.salt, base: end, offsetCount: facts.recordCount, source: facts.source,
+      kind: kind, flags: facts.flags, queueID: store.queueID, salt: active.salt, base: end, offsetCount: facts.recordCount,
+      source: facts.source,
       firstTime: facts.firstTime, lastTime: facts.lastTime, openAge: openAge, epoch: epoch, cumulativeRecords: tally.records,
       cumulativeBytes: tally.bytes, cumulativeLost: tally.lost, durableEnd: durableEnd, entries: facts.entries)
   }
@@ -176,7 +187,8 @@ struct LogWriter {
         let header = BlockHeader(
           kind: .snapshot, flags: index == parts.count - 1 ? .snapshotComplete : [], queueID: template.queueID, salt: salt, base: base,
           firstTime: template.wall, lastTime: template.wall, openAge: template.age, epoch: template.epoch,
-          cumulativeRecords: template.tally.records, cumulativeBytes: template.tally.bytes, cumulativeLost: template.tally.lost, durableEnd: base,
+          cumulativeRecords: template.tally.records, cumulativeBytes: template.tally.bytes, cumulativeLost: template.tally.lost,
+          durableEnd: base,
           entries: entries)
         let block = StoredBlock(lineless: header)
         if first == nil { first = block.header }

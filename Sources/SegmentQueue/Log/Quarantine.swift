@@ -1,7 +1,8 @@
 internal import DurableFiles
 internal import RecordBlocks
 
-/// Damaged bytes set aside before they are cut or passed over, for someone to look at. Never a precondition of anything: what doesn't fit or can't be written is let go.
+/// Damaged bytes set aside before they are cut or passed over, for someone to look at. Never a precondition of anything: what doesn't fit
+/// or can't be written is let go.
 struct Quarantine {
   /// The most bytes kept; the oldest names go first.
   static let limit: Int64 = 64 << 20

@@ -4,12 +4,16 @@ internal import SystemPackage
 
 /// Makes an appendable log of whatever a directory holds: after a clean stop, a `kill -9`, a power cut, or damage.
 ///
-/// *D* is the highest durable end that anything sound tells: a block's header, a cursor, the `lock` file. What can't be read below D is damage: it stays, as a gap for
-/// readers, its neighbours served, its bytes set aside. At or above D it is a torn tail: cut from the first invalid block on, even when sound blocks follow, for a successor's checkpoint would
+/// *D* is the highest durable end that anything sound tells: a block's header, a cursor, the `lock` file. What can't be read below D is
+/// damage: it stays, as a gap for
+/// readers, its neighbours served, its bytes set aside. At or above D it is a torn tail: cut from the first invalid block on, even when
+/// sound blocks follow, for a successor's checkpoint would
 /// otherwise skip the lost block's lines for good.
 ///
-/// Before anything is published: the cut, a sync of the segment and of the directory (after a `kill -9`, sound blocks may be in the page cache only), a block of the new epoch, synced.
-/// It reads the active segment and names and sizes of the others. A second crash at any point finds the same, or what this one has finished.
+/// Before anything is published: the cut, a sync of the segment and of the directory (after a `kill -9`, sound blocks may be in the page
+/// cache only), a block of the new epoch, synced.
+/// It reads the active segment and names and sizes of the others. A second crash at any point finds the same, or what this one has
+/// finished.
 struct Recovery {
   let directory: any Directory
   let quarantine: Quarantine
@@ -33,7 +37,8 @@ struct Recovery {
     var end: Offset
     var file: any File
     var hasCompleteSnapshot: Bool {
-      headers.first { $0.header.kind != .snapshot || $0.header.flags.contains(.snapshotComplete) }?.header.flags.contains(.snapshotComplete) ?? false
+      headers.first { $0.header.kind != .snapshot || $0.header.flags.contains(.snapshotComplete) }?.header.flags.contains(.snapshotComplete)
+        ?? false
     }
   }
 
@@ -51,7 +56,9 @@ struct Recovery {
   static func identity(toldBy directory: any Directory) throws(FileError) -> QueueID? {
     for name in try directory.names().compactMap(SegmentName.init).reversed() where name.state != .temporary {
       let bytes = try directory.open(name.text, .read).read(65_552, at: 0)
-      if let header = try? bytes.withUnsafeBytes({ bytes throws(BlockDamage) in try BlockHeader(decoding: bytes) }) { return header.queueID }
+      if let header = try? bytes.withUnsafeBytes({ bytes throws(BlockDamage) in try BlockHeader(decoding: bytes) }) {
+        return header.queueID
+      }
     }
     return nil
   }
@@ -60,7 +67,9 @@ struct Recovery {
     var names: [SegmentName] = []
     for text in try directory.names() {
       guard let name = SegmentName(text) else {
-        notify(QueueNotice(.warning, "a file among the segments is not ours and was left alone", ("file", directory.path.appending(text).string)))
+        notify(
+          QueueNotice(.warning, "a file among the segments is not ours and was left alone", ("file", directory.path.appending(text).string))
+        )
         continue
       }
       if name.state == .temporary { try directory.unlink(text) } else { names.append(name) }
@@ -95,7 +104,8 @@ struct Recovery {
     var names = names
     while let last = names.last, last.state == .active {
       let found = try walk(last, headersOnly: true)
-      let neverUsed = !found.hasCompleteSnapshot && !found.headers.contains { $0.header.kind != .snapshot } && (toldEnds.max() ?? .zero) <= last.base
+      let neverUsed =
+        !found.hasCompleteSnapshot && !found.headers.contains { $0.header.kind != .snapshot } && (toldEnds.max() ?? .zero) <= last.base
       guard neverUsed else { break }
       _ = quarantine.setAside(found.file, 0..<found.size, segment: last)
       try directory.unlink(last.text)
@@ -112,7 +122,9 @@ struct Recovery {
       store.append(
         Segment(Segment.State(name: name, byteCount: size, end: names[index + 1].base, needsRepack: false, file: nil, firstHeader: nil)))
     }
-    guard let last = names.last else { return try begin(store, after: nil, table: CheckpointTable(), end: max(toldEnds.max() ?? .zero, .zero)) }
+    guard let last = names.last else {
+      return try begin(store, after: nil, table: CheckpointTable(), end: max(toldEnds.max() ?? .zero, .zero))
+    }
 
     var found = try walk(last, headersOnly: false)
     let durableEnd = max(toldEnds.max() ?? .zero, found.headers.map(\.header.durableEnd).max() ?? .zero, last.base)
@@ -121,7 +133,8 @@ struct Recovery {
     for (header, _) in found.headers { table.apply(header.entries) }
     let segment = Segment(
       Segment.State(
-        name: last, byteCount: found.size, end: found.end, needsRepack: !found.damage.isEmpty, file: nil, firstHeader: found.headers.first?.header))
+        name: last, byteCount: found.size, end: found.end, needsRepack: !found.damage.isEmpty, file: nil,
+        firstHeader: found.headers.first?.header))
     store.append(segment)
     for damage in found.damage { reportDamage(damage, last, found.file) }
     let end = max(found.end, durableEnd)
@@ -136,7 +149,8 @@ struct Recovery {
     let age = openAge(after: header)
     let writer = LogWriter(
       store: store, clock: clock, epoch: header.epoch + 1, age: age,
-      active: LogWriter.Active(segment: segment, file: found.file, salt: salt, position: found.size, createdAge: found.headers[0].header.openAge),
+      active: LogWriter.Active(
+        segment: segment, file: found.file, salt: salt, position: found.size, createdAge: found.headers[0].header.openAge),
       end: found.end, tally: Tally(after: header))
     return try open(writer, store, table, end: end)
   }
@@ -145,7 +159,8 @@ struct Recovery {
   private func begin(_ store: SegmentStore, after header: BlockHeader?, table: CheckpointTable, end: Offset) throws(FileError) -> Result {
     let tally = header.map { Tally(after: $0) } ?? Tally()
     let writer = try LogWriter(
-      store: store, clock: clock, epoch: (header?.epoch ?? 0) + 1, age: header.map { openAge(after: $0) } ?? 0, table: table, end: end, tally: tally)
+      store: store, clock: clock, epoch: (header?.epoch ?? 0) + 1, age: header.map { openAge(after: $0) } ?? 0, table: table, end: end,
+      tally: tally)
     return try open(writer, store, table, end: end)
   }
 
@@ -162,7 +177,8 @@ struct Recovery {
       _ = try writer.append(.gap, offsetCount: missing, entries: [.gap(gap)] + mark, durableEnd: durableEnd)
       notify(
         QueueNotice(
-          .error, "records that were durable are missing from the end of the log; they are a gap now", ("queue.first_offset", "\(durableEnd)"),
+          .error, "records that were durable are missing from the end of the log; they are a gap now",
+          ("queue.first_offset", "\(durableEnd)"),
           ("queue.next_offset", "\(end)"), ("queue.directory", directory.path.string)))
     } else {
       _ = try writer.append(.mark, entries: mark, durableEnd: durableEnd)
@@ -210,8 +226,10 @@ struct Recovery {
     notify(
       QueueNotice(
         torn.first >= durableEnd ? .notice : .error,
-        torn.first >= durableEnd ? "a torn tail was cut off: bytes that were never acknowledged" : "the end of the active segment is damaged and was cut off",
-        ("queue.segment", name.text), ("position", "\(position)"), ("bytes", "\(walk.size - position)"), ("set_aside_as", kept ?? "nothing")))
+        torn.first >= durableEnd
+          ? "a torn tail was cut off: bytes that were never acknowledged" : "the end of the active segment is damaged and was cut off",
+        ("queue.segment", name.text), ("position", "\(position)"), ("bytes", "\(walk.size - position)"), ("set_aside_as", kept ?? "nothing")
+      ))
     try walk.file.truncate(to: position)
     walk.headers.removeAll { $0.position >= position }
     walk.damage.removeAll { $0.bytes.lowerBound >= position }
@@ -219,16 +237,20 @@ struct Recovery {
     walk.end = walk.headers.last?.header.end ?? name.base
   }
 
-  private func reportDamage(_ damage: (bytes: Range<Int64>, first: Offset, resumesAt: Offset?, reason: BlockDamage), _ name: SegmentName, _ file: any File) {
+  private func reportDamage(
+    _ damage: (bytes: Range<Int64>, first: Offset, resumesAt: Offset?, reason: BlockDamage), _ name: SegmentName, _ file: any File
+  ) {
     let kept = quarantine.setAside(file, damage.bytes, segment: name)
     notify(
       QueueNotice(
         .error, "a segment is damaged; its readable records are served, the others are a gap", ("queue.segment", name.text),
         ("position", "\(damage.bytes.lowerBound)"), ("bytes", "\(damage.bytes.count)"), ("first_offset", "\(damage.first)"),
-        ("next_offset", damage.resumesAt.map { "\($0)" } ?? "the segment's end"), ("reason", "\(damage.reason)"), ("set_aside_as", kept ?? "nothing")))
+        ("next_offset", damage.resumesAt.map { "\($0)" } ?? "the segment's end"), ("reason", "\(damage.reason)"),
+        ("set_aside_as", kept ?? "nothing")))
   }
 
-  /// The table as it stood when `last` began. Mostly empty, for `last` begins with a complete snapshot; when that one is damaged, older segments tell.
+  /// The table as it stood when `last` began. Mostly empty, for `last` begins with a complete snapshot; when that one is damaged, older
+  /// segments tell.
   private func tableBefore(_ last: SegmentName, among names: [SegmentName], startsWithSnapshot: Bool) throws(FileError) -> CheckpointTable {
     var table = CheckpointTable()
     guard !startsWithSnapshot else { return table }

@@ -3,7 +3,8 @@ internal import RecordBlocks
 internal import Synchronization
 internal import SystemPackage
 
-/// A segment as the queue sees it: where its bytes are and how far they are good. Readers keep their own open file, so a seal or an unlink never disturbs them.
+/// A segment as the queue sees it: where its bytes are and how far they are good. Readers keep their own open file, so a seal or an
+/// unlink never disturbs them.
 final class Segment: Sendable {
   struct State {
     var name: SegmentName

@@ -2,8 +2,10 @@ internal import RecordBlocks
 
 /// Decides whether the oldest segment may go. Pure: facts in, verdict out.
 ///
-/// Without need of space: only what every consumer has read, once it is older than `keep` (with no consumer at all, never), and whatever is older than `maxAge`.
-/// When space is needed: what nobody holds; then what only consumers beyond their hold, or silent for too long, still want; then, with `drop_oldest`, anything.
+/// Without need of space: only what every consumer has read, once it is older than `keep` (with no consumer at all, never), and whatever
+/// is older than `maxAge`.
+/// When space is needed: what nobody holds; then what only consumers beyond their hold, or silent for too long, still want; then, with
+/// `drop_oldest`, anything.
 struct Retention {
   /// A consumer as retention sees it.
   struct Reader: Hashable {

@@ -3,8 +3,10 @@ internal import RecordBlocks
 
 /// Makes a segment that is no longer written final.
 ///
-/// Well-filled and sound: rename `.active` to `.gz`, sync the directory. Else (a trickle's small blocks, a failed sync, damage) it is written anew: into a temporary file,
-/// sync, rename to `.gz`, directory sync, and only then the `.active` is unlinked. A crash in between leaves a temporary file, which the next opening removes, or both names, of which it removes the `.active`.
+/// Well-filled and sound: rename `.active` to `.gz`, sync the directory. Else (a trickle's small blocks, a failed sync, damage) it is
+/// written anew: into a temporary file,
+/// sync, rename to `.gz`, directory sync, and only then the `.active` is unlinked. A crash in between leaves a temporary file, which the
+/// next opening removes, or both names, of which it removes the `.active`.
 struct Sealer {
   /// Segments whose blocks hold less than this on average are written anew.
   private static let smallBlock = 64 << 10
@@ -48,7 +50,8 @@ struct Sealer {
   /// Looks at headers only.
   private func needsRepack(_ segment: Segment, _ file: any File, _ end: Offset) throws(FileError) -> Bool {
     if segment.needsRepack { return true }
-    var scanner = BlockScanner(file, queueID: store.queueID, range: 0..<(try file.status().size), expecting: segment.base, headersOnly: true)
+    var scanner = BlockScanner(
+      file, queueID: store.queueID, range: 0..<(try file.status().size), expecting: segment.base, headersOnly: true)
     var blocks = 0
     var bytes = 0
     while let item = try scanner.next() {
@@ -62,7 +65,8 @@ struct Sealer {
     return blocks > 4 && bytes / blocks < Self.smallBlock
   }
 
-  /// Blocks of the new file: neighbours of the same source, epoch and minute merged, never over a gap or an unended record; damage becomes a gap block.
+  /// Blocks of the new file: neighbours of the same source, epoch and minute merged, never over a gap or an unended record; damage
+  /// becomes a gap block.
   private func rewrite(_ segment: Segment, _ file: any File, until end: Offset, into output: any File) throws(FileError) -> Int64 {
     var writer = RepackWriter(output, salt: UInt32.random(in: 1 ... .max))
     var scanner = BlockScanner(file, queueID: store.queueID, range: 0..<(try file.status().size), expecting: segment.base)
@@ -87,27 +91,33 @@ struct Sealer {
         guard upTo > first else { continue }
         notify(
           QueueNotice(
-            .error, "damaged blocks became a gap when their segment was sealed", ("queue.segment", segment.name.text), ("position", "\(bytes.lowerBound)"),
+            .error, "damaged blocks became a gap when their segment was sealed", ("queue.segment", segment.name.text),
+            ("position", "\(bytes.lowerBound)"),
             ("first_offset", "\(first)"), ("next_offset", "\(upTo)"), ("reason", "\(reason)")))
         try lost(first..<upTo, before: resumesAt)
         reached = upTo
       }
     }
-    if reached < end { try lost(reached..<end, before: try store.successor(of: segment)?.header(in: store.directory, queueID: store.queueID)) }
+    if reached < end {
+      try lost(reached..<end, before: try store.successor(of: segment)?.header(in: store.directory, queueID: store.queueID))
+    }
     try writer.flush()
     return writer.position
   }
 
   /// The gap block for records that can't be read any more; the counters on both sides tell how many they were.
-  private static func gap(_ range: Range<Offset>, after last: BlockHeader?, before next: BlockHeader?, pattern: BlockHeader) -> StoredBlock {
+  private static func gap(_ range: Range<Offset>, after last: BlockHeader?, before next: BlockHeader?, pattern: BlockHeader) -> StoredBlock
+  {
     let before = last.map { Tally(after: $0) } ?? Tally(before: pattern)
     let after = next.map { Tally(before: $0) }
     let records = after.map { $0.records >= before.records ? $0.records - before.records : 0 } ?? UInt64(range.count)
     let bytes = after.map { $0.bytes >= before.bytes ? $0.bytes - before.bytes : 0 } ?? 0
-    let gap = Gap(reason: .corruptBlock, records: records, bytes: bytes, firstTime: pattern.lastTime, lastTime: next?.firstTime ?? pattern.lastTime)
+    let gap = Gap(
+      reason: .corruptBlock, records: records, bytes: bytes, firstTime: pattern.lastTime, lastTime: next?.firstTime ?? pattern.lastTime)
     return StoredBlock(
       lineless: BlockHeader(
-        kind: .gap, queueID: pattern.queueID, salt: 0, base: range.lowerBound, offsetCount: UInt64(range.count), firstTime: pattern.lastTime,
+        kind: .gap, queueID: pattern.queueID, salt: 0, base: range.lowerBound, offsetCount: UInt64(range.count),
+        firstTime: pattern.lastTime,
         lastTime: next?.firstTime ?? pattern.lastTime, openAge: pattern.openAge, epoch: pattern.epoch, cumulativeRecords: before.records,
         cumulativeBytes: before.bytes, cumulativeLost: before.lost, durableEnd: pattern.durableEnd, entries: [.gap(gap)]))
   }
@@ -134,9 +144,12 @@ private struct RepackWriter {
       return
     }
     if let last = gathered.last?.header {
-      let fits = gatheredBytes + header.lineByteCount <= limit && gathered.reduce(0, { $0 + entryBytes($1) }) + entryBytes(block) <= SegmentQueue.entryByteLimit
+      let fits =
+        gatheredBytes + header.lineByteCount <= limit
+        && gathered.reduce(0, { $0 + entryBytes($1) }) + entryBytes(block) <= SegmentQueue.entryByteLimit
       let belongs =
-        last.source == header.source && last.epoch == header.epoch && !last.flags.contains(.lastIsUnended) && !header.flags.contains(.firstContinues)
+        last.source == header.source && last.epoch == header.epoch && !last.flags.contains(.lastIsUnended)
+        && !header.flags.contains(.firstContinues)
         && gathered[0].header.firstTime / 60_000_000_000 == header.firstTime / 60_000_000_000
       if !(fits && belongs) { try flush() }
     }

@@ -39,7 +39,10 @@ extension SegmentQueue {
       do throws(FileError) {
         try maintenance.withLock { _ throws(FileError) in try sealSegment(segment) }
       } catch {
-        notify(QueueNotice(.warning, "a segment can't be sealed now; it is tried again", ("queue.segment", segment.name.text), ("error", error.description)))
+        notify(
+          QueueNotice(
+            .warning, "a segment can't be sealed now; it is tried again", ("queue.segment", segment.name.text), ("error", error.description)
+          ))
         return
       }
     }

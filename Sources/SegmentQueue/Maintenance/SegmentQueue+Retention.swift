@@ -8,7 +8,8 @@ extension SegmentQueue {
   /// Free space and stored bytes are measured again after this many bytes.
   private static let measureEvery: Int64 = 16 << 20
 
-  /// How many bytes may be written before this is to be asked again. `unsynced` are bytes in the active file that its segment doesn't count yet.
+  /// How many bytes may be written before this is to be asked again. `unsynced` are bytes in the active file that its segment doesn't
+  /// count yet.
   func measureRoom(unsynced: Int64) -> Int64 {
     let stored = Int64(store.storedBytes) + unsynced
     let bound = Int64(clamping: options.maxSize) - Self.reserve - stored
@@ -25,7 +26,8 @@ extension SegmentQueue {
   func mayReleaseActive(end: Offset) -> Bool {
     guard store.all.count == 1 else { return false }
     let verdict = Retention(options: options).verdict(
-      on: Retention.Candidate(end: end, age: 0), readers: readers(settling: end), spaceIsNeeded: true, dropsOldest: options.overflow == .dropOldest)
+      on: Retention.Candidate(end: end, age: 0), readers: readers(settling: end), spaceIsNeeded: true,
+      dropsOldest: options.overflow == .dropOldest)
     if case .keep = verdict { return false }
     return true
   }
@@ -35,7 +37,8 @@ extension SegmentQueue {
     maintenance.withLock { _ in
       guard let oldest = store.all.first else { return nil }
       let verdict = Retention(options: options).verdict(
-        on: Retention.Candidate(end: max(oldest.end, oldest.base + 1), age: age(of: oldest)), readers: readers(settling: nil), spaceIsNeeded: true, dropsOldest: false)
+        on: Retention.Candidate(end: max(oldest.end, oldest.base + 1), age: age(of: oldest)), readers: readers(settling: nil),
+        spaceIsNeeded: true, dropsOldest: false)
       if case .keep(let because) = verdict { return because }
       return nil
     }
@@ -72,7 +75,8 @@ extension SegmentQueue {
     let mayGo = spaceIsNeeded || age > min(options.keep, options.maxAge ?? options.keep).nanosecondsClamped
     guard mayGo else { return false }
     let verdict = Retention(options: options).verdict(
-      on: Retention.Candidate(end: oldest.end, age: age), readers: readers(settling: oldest.end), spaceIsNeeded: spaceIsNeeded, dropsOldest: dropsOldest)
+      on: Retention.Candidate(end: oldest.end, age: age), readers: readers(settling: oldest.end), spaceIsNeeded: spaceIsNeeded,
+      dropsOldest: dropsOldest)
     do throws(FileError) {
       switch verdict {
       case .keep: return false
@@ -108,7 +112,8 @@ extension SegmentQueue {
     guard !losers.isEmpty else { return }
     notify(
       QueueNotice(
-        .warning, "records were deleted that a consumer had not read; it is told exactly", ("queue.segment", segment.name.text), ("reason", reason.name),
+        .warning, "records were deleted that a consumer had not read; it is told exactly", ("queue.segment", segment.name.text),
+        ("reason", reason.name),
         ("consumers", losers.joined(separator: ", "))))
   }
 
@@ -119,14 +124,16 @@ extension SegmentQueue {
     return openAge &- min(header?.openAge ?? openAge, openAge)
   }
 
-  /// The consumers as retention sees them. `settling` brings the older slot of each that has read up to there past it, so that only unread records hold.
+  /// The consumers as retention sees them. `settling` brings the older slot of each that has read up to there past it, so that only
+  /// unread records hold.
   private func readers(settling end: Offset?) -> [Retention.Reader] {
     let age = openAge
     return consumers.withLock { Array($0.values) }.map { consumer in
       if let end { consumer.settle(before: end) }
       let needed = consumer.needed
       return Retention.Reader(
-        name: consumer.name, needed: needed, hold: consumer.hold, pinnedBytes: storedBytes(from: needed), silence: consumer.silence(at: age))
+        name: consumer.name, needed: needed, hold: consumer.hold, pinnedBytes: storedBytes(from: needed), silence: consumer.silence(at: age)
+      )
     }
   }
 

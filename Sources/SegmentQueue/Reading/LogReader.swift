@@ -3,7 +3,8 @@ internal import Glibc
 internal import RecordBlocks
 internal import SystemPackage
 
-/// Reads records and gaps in order from the segments, and the newest blocks from memory. Used by one thread at a time; it only reads what is durable.
+/// Reads records and gaps in order from the segments, and the newest blocks from memory. Used by one thread at a time; it only reads what
+/// is durable.
 final class LogReader {
   /// Where the log's bytes are: the same for a queue that is open here and for one that another process holds.
   struct Source {
@@ -57,8 +58,12 @@ final class LogReader {
         // Batches snap down to whole blocks; a block is cut only when none fits, or when reading begins inside it.
         if next == header.base && !slices.isEmpty { break reading }
         let cut: Cut
-        do throws(BlockDamage) { cut = try Self.cut(block, from: next, records: limits.maxRecords - records, bytes: limits.maxBytes - bytes, needsOne: slices.isEmpty) } catch {
-          throw QueueError(.damaged, "the block at offset \(header.base) has sound checksums but doesn't inflate; run 'sluice queue verify'")
+        do throws(BlockDamage) {
+          cut = try Self.cut(
+            block, from: next, records: limits.maxRecords - records, bytes: limits.maxBytes - bytes, needsOne: slices.isEmpty)
+        } catch {
+          throw QueueError(
+            .damaged, "the block at offset \(header.base) has sound checksums but doesn't inflate; run 'sluice queue verify'")
         }
         guard cut.records > 0 else { break reading }
         slices.append(BlockSlice(block, next..<next + cut.records))
@@ -78,7 +83,11 @@ final class LogReader {
   /// The queue's counters at `offset`, which is not after the durable end.
   func tally(at offset: Offset) throws(QueueError) -> Tally {
     if let segment = source.store.segment(containing: offset), segment.base == offset || offset >= segment.end {
-      if offset == segment.base, let header = try asQueueError({ () throws(FileError) in try segment.header(in: source.store.directory, queueID: source.store.queueID) }) {
+      if offset == segment.base,
+        let header = try asQueueError({ () throws(FileError) in
+          try segment.header(in: source.store.directory, queueID: source.store.queueID)
+        })
+      {
         return Tally(before: header)
       }
     }
@@ -116,7 +125,9 @@ final class LogReader {
     return lines.withUnsafeBytes { buffer in
       var position = 0
       func lineEnd() -> Int {
-        guard position < buffer.count, let found = memchr(buffer.baseAddress! + position, 0x0A, buffer.count - position) else { return buffer.count }
+        guard position < buffer.count, let found = memchr(buffer.baseAddress! + position, 0x0A, buffer.count - position) else {
+          return buffer.count
+        }
         return UnsafeRawPointer(found) - buffer.baseAddress! + 1
       }
       for _ in 0..<(offset - block.header.base) { position = lineEnd() }
@@ -139,7 +150,8 @@ final class LogReader {
     guard offset < source.durableEnd() else { return nil }
     switch peeked {
     case .block(let block)? where block.header.base <= offset && offset < block.header.end: return peeked
-    case .gap(let gap, let range, let after)? where range.lowerBound <= offset && offset < range.upperBound: return .gap(gap, offset..<range.upperBound, after)
+    case .gap(let gap, let range, let after)? where range.lowerBound <= offset && offset < range.upperBound:
+      return .gap(gap, offset..<range.upperBound, after)
     default: peeked = nil
     }
     if let block = source.recent(offset) {
@@ -189,7 +201,8 @@ final class LogReader {
       let after = try source.store.all.first?.header(in: directory, queueID: source.store.queueID).map { Tally(before: $0) } ?? Tally()
       let records = after.records > tally.records ? after.records - tally.records : UInt64(start - offset)
       return .gap(
-        Gap(reason: .retention, records: records, bytes: after.bytes > tally.bytes ? after.bytes - tally.bytes : 0, firstTime: 0, lastTime: 0),
+        Gap(
+          reason: .retention, records: records, bytes: after.bytes > tally.bytes ? after.bytes - tally.bytes : 0, firstTime: 0, lastTime: 0),
         offset..<start, after)
     }
     if segment !== current || file == nil {

@@ -2,7 +2,8 @@ public import DurableFiles
 public import RecordBlocks
 public import SystemPackage
 
-/// A queue's files, read without holding the queue, also while another process does: up to the durable end that the holder tells, or, on an idle queue, up to what
+/// A queue's files, read without holding the queue, also while another process does: up to the durable end that the holder tells, or, on
+/// an idle queue, up to what
 /// recovery would keep. Changes nothing. All methods block.
 public final class QueueFiles: Sendable {
   /// A segment file.
@@ -107,7 +108,9 @@ public final class QueueFiles: Sendable {
     path = root.path
     let directory = try root.subdirectory("segments", create: false)
     let known: QueueIdentity?
-    do throws(QueueError) { known = try QueueDirectory.readIdentity(root) } catch { throw FileError("\(error.description); open", root.path, .init(rawValue: 95)) }
+    do throws(QueueError) { known = try QueueDirectory.readIdentity(root) } catch {
+      throw FileError("\(error.description); open", root.path, .init(rawValue: 95))
+    }
     var identity = known?.id
     if identity == nil { identity = try Recovery.identity(toldBy: directory) }
     guard let id = identity else { throw FileError("find a queue's identity in", root.path, .noSuchFileOrDirectory) }
@@ -125,7 +128,9 @@ public final class QueueFiles: Sendable {
 
     let cursorDirectory = try? root.subdirectory("consumers", create: false)
     let cursors: [(String, Result<CursorFile, QueueError>)]
-    do throws(QueueError) { cursors = try cursorDirectory.map { directory throws(QueueError) in try QueueDirectory.readCursors(directory, id) } ?? [] } catch {
+    do throws(QueueError) {
+      cursors = try cursorDirectory.map { directory throws(QueueError) in try QueueDirectory.readCursors(directory, id) } ?? []
+    } catch {
       cursors = []
     }
     var toldEnd = told?.queueIDHigh == id.high ? told?.durableEnd ?? .zero : .zero
@@ -133,7 +138,9 @@ public final class QueueFiles: Sendable {
 
     // Both names of a base may be there for a moment while it is sealed: either serves.
     var names: [SegmentName] = []
-    for name in try directory.names().compactMap(SegmentName.init).sorted(by: { ($0.base, $0.state.rawValue.utf8.count) < ($1.base, $1.state.rawValue.utf8.count) })
+    for name in try directory.names().compactMap(SegmentName.init).sorted(by: {
+      ($0.base, $0.state.rawValue.utf8.count) < ($1.base, $1.state.rawValue.utf8.count)
+    })
     where name.state != .temporary && names.last?.base != name.base {
       names.append(name)
     }
@@ -154,19 +161,23 @@ public final class QueueFiles: Sendable {
     segments = store.all.map { segment in
       let header = try? segment.header(in: directory, queueID: id)
       return SegmentInfo(
-        base: segment.base, end: min(segment.end, end), name: segment.name.text, byteCount: segment.byteCount, isSealed: segment.isSealed, created: header?.firstTime)
+        base: segment.base, end: min(segment.end, end), name: segment.name.text, byteCount: segment.byteCount, isSealed: segment.isSealed,
+        created: header?.firstTime)
     }
     consumers = cursors.map { name, file in
       switch file {
       case .success(let file):
         let record = file.current
         return ConsumerInfo(
-          name: name, kind: record.kind, cursor: record.cursor, inFlightEnd: record.inFlightEnd, seekCount: record.seekCount, hold: record.hold,
-          lagRecords: tally.records - min(record.tally.records, tally.records), lagBytes: tally.bytes - min(record.tally.bytes, tally.bytes),
+          name: name, kind: record.kind, cursor: record.cursor, inFlightEnd: record.inFlightEnd, seekCount: record.seekCount,
+          hold: record.hold,
+          lagRecords: tally.records - min(record.tally.records, tally.records),
+          lagBytes: tally.bytes - min(record.tally.bytes, tally.bytes),
           lostRecords: record.lostRecords, failure: nil)
       case .failure(let error):
         return ConsumerInfo(
-          name: name, kind: nil, cursor: .zero, inFlightEnd: nil, seekCount: 0, hold: .all, lagRecords: 0, lagBytes: 0, lostRecords: 0, failure: error.description)
+          name: name, kind: nil, cursor: .zero, inFlightEnd: nil, seekCount: 0, hold: .all, lagRecords: 0, lagBytes: 0, lostRecords: 0,
+          failure: error.description)
       }
     }
   }
@@ -257,7 +268,10 @@ public final class QueueFiles: Sendable {
           case .block(let block, let position):
             let header = block.header
             if header.end > limit {
-              finding(Finding(segment: name, position: position, message: "written after the durable end (offset \(limit)), not looked at", isDamage: false))
+              finding(
+                Finding(
+                  segment: name, position: position, message: "written after the durable end (offset \(limit)), not looked at",
+                  isDamage: false))
               break scanning
             }
             summary.blocks += 1
@@ -275,7 +289,10 @@ public final class QueueFiles: Sendable {
           case .damage(let bytes, let first, let resumesAt, let reason):
             let end = min(resumesAt?.base ?? limit, limit)
             if first >= limit {
-              finding(Finding(segment: name, position: bytes.lowerBound, message: "\(bytes.count) bytes of a torn tail, which the next opening cuts off", isDamage: false))
+              finding(
+                Finding(
+                  segment: name, position: bytes.lowerBound,
+                  message: "\(bytes.count) bytes of a torn tail, which the next opening cuts off", isDamage: false))
               break scanning
             }
             report(name, bytes, first..<max(end, first), reason, &summary, finding)
@@ -293,7 +310,8 @@ public final class QueueFiles: Sendable {
   }
 
   private func report(
-    _ segment: String, _ bytes: Range<Int64>, _ offsets: Range<Offset>, _ reason: BlockDamage, _ summary: inout Summary, _ finding: (Finding) -> Void
+    _ segment: String, _ bytes: Range<Int64>, _ offsets: Range<Offset>, _ reason: BlockDamage, _ summary: inout Summary,
+    _ finding: (Finding) -> Void
   ) {
     summary.damaged += 1
     summary.unreadableOffsets += UInt64(offsets.upperBound - offsets.lowerBound)

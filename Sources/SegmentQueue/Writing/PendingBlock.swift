@@ -44,7 +44,9 @@ final class PendingBlock: @unchecked Sendable {  // immutable but for the fields
   }
 
   /// The bytes that it will take on the disk, nearly.
-  var storedByteCount: Int { (prepared?.memberByteCount(entryBytes: entryBytes) ?? byteCount / 2) + BlockHeader.minimumByteCount + entryBytes + 64 }
+  var storedByteCount: Int {
+    (prepared?.memberByteCount(entryBytes: entryBytes) ?? byteCount / 2) + BlockHeader.minimumByteCount + entryBytes + 64
+  }
 }
 
 /// A source's block that is still being filled. Guarded by the queue's monitor.

@@ -20,10 +20,13 @@ public final class SourceWriter: Sendable {
 
   /// Admits a batch and the checkpoints that cover exactly its records; they become durable together or not at all.
   ///
-  /// Suspends while the bytes in flight are at their bound, which is so while the disk is slow or the queue is full. On return the batch is in memory; ``AppendTicket/durable()``
-  /// waits for the disk. Small batches share a block: the first after a quiet spell is written at once, later ones within `linger`. A batch is never split over blocks.
+  /// Suspends while the bytes in flight are at their bound, which is so while the disk is slow or the queue is full. On return the batch
+  /// is in memory; ``AppendTicket/durable()``
+  /// waits for the disk. Small batches share a block: the first after a quiet spell is written at once, later ones within `linger`. A
+  /// batch is never split over blocks.
   /// A batch without records carries its checkpoints alone.
-  /// - Throws: `CancellationError` when the task was cancelled while it waited (nothing was admitted), ``QueueError`` when the queue is closed.
+  /// - Throws: `CancellationError` when the task was cancelled while it waited (nothing was admitted), ``QueueError`` when the queue is
+  ///   closed.
   @discardableResult
   public func write(_ batch: consuming RecordBatch, checkpoints: [CheckpointChange]) async throws -> AppendTicket {
     precondition(batch.byteCount <= BlockHeader.maximumLineBytes, "a batch exceeds the largest block (72 MiB)")
@@ -31,13 +34,15 @@ public final class SourceWriter: Sendable {
     return queue.enqueue(batch, checkpoints, from: self)
   }
 
-  /// Counts a loss that happened before the records reached the queue. Never waits; it is written as a gap as soon as there is room, at most once a second for a reason.
+  /// Counts a loss that happened before the records reached the queue. Never waits; it is written as a gap as soon as there is room, at
+  /// most once a second for a reason.
   public func recordGap(_ gap: Gap) {
     guard gap.records > 0 || gap.bytes > 0 else { return }
     queue.addGap(gap, source: id)
   }
 
-  /// The values that a stream's checkpoint had earlier, newest first, as far as the kept segments tell. Blocking: reads headers from the disk.
+  /// The values that a stream's checkpoint had earlier, newest first, as far as the kept segments tell. Blocking: reads headers from the
+  /// disk.
   public func earlierCheckpoints(of stream: UInt32) throws(QueueError) -> [[UInt8]] {
     try queue.earlierCheckpoints(of: stream, source: id)
   }

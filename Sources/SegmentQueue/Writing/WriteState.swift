@@ -3,7 +3,8 @@ internal import RecordBlocks
 
 /// What the queue's threads share, guarded by the queue's monitor. Times are monotonic nanoseconds.
 ///
-/// A record's way: a source's open block → the lane (compressed there, in any order) → the active segment (in order) → `unsynced` → durable: visible,
+/// A record's way: a source's open block → the lane (compressed there, in any order) → the active segment (in order) → `unsynced` →
+/// durable: visible,
 /// acknowledged, its checkpoints in the table.
 struct WriteState {
   /// A block in the active segment that no sync has covered yet; kept so that it can be written again elsewhere when the sync fails.
@@ -90,7 +91,8 @@ struct WriteState {
       entries: Self.entries(block.changes, source: source))
     let batch = block.takeBatch()
     let isEmpty = batch.isEmpty
-    let pending = PendingBlock(isEmpty ? .mark : .lines(batch.intoSharedBytes()), facts, whenFull: isEmpty ? .wait : whenFull[source] ?? .wait)
+    let pending = PendingBlock(
+      isEmpty ? .mark : .lines(batch.intoSharedBytes()), facts, whenFull: isEmpty ? .wait : whenFull[source] ?? .wait)
     lane.append(pending)
     return pending
   }

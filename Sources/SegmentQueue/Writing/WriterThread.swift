@@ -115,7 +115,8 @@ struct WriterThread {
       case .mark:
         block = try writer.append(.mark, source: pending.facts.source, entries: pending.facts.entries, durableEnd: durableEnd)
       case .gap(let offsets):
-        block = try writer.append(.gap, offsetCount: offsets, source: pending.facts.source, entries: pending.facts.entries, durableEnd: durableEnd)
+        block = try writer.append(
+          .gap, offsetCount: offsets, source: pending.facts.source, entries: pending.facts.entries, durableEnd: durableEnd)
       }
       room -= Int64(block.member.count)
       written(block, pending)
@@ -177,7 +178,8 @@ struct WriterThread {
     guard isClosing else { return }
     queue.notify(
       QueueNotice(
-        .error, "the queue closes without room for a gap: this loss is told here only", ("reason", gap.reason.name), ("records", "\(gap.records)"),
+        .error, "the queue closes without room for a gap: this loss is told here only", ("reason", gap.reason.name),
+        ("records", "\(gap.records)"),
         ("bytes", "\(gap.bytes)")))
   }
 
@@ -220,7 +222,8 @@ struct WriterThread {
       for block in leaving {
         if block.whenFull == .dropNewest {
           let gap = Gap(
-            reason: .dropNewest, records: block.facts.recordCount, bytes: UInt64(block.byteCount), firstTime: block.facts.firstTime, lastTime: wall)
+            reason: .dropNewest, records: block.facts.recordCount, bytes: UInt64(block.byteCount), firstTime: block.facts.firstTime,
+            lastTime: wall)
           SegmentQueue.addGap(gap, source: block.facts.source, to: &state, now: now)
         }
         block.outcome = .dropped
@@ -235,7 +238,8 @@ struct WriterThread {
     if isNew {
       queue.notify(
         QueueNotice(
-          .warning, "the queue is full: sources wait or drop, consumers go on", ("queue.name", queue.name), ("because_of", because ?? "the disk"),
+          .warning, "the queue is full: sources wait or drop, consumers go on", ("queue.name", queue.name),
+          ("because_of", because ?? "the disk"),
           ("max_size", "\(queue.options.maxSize)"), ("stored", "\(queue.store.storedBytes)")))
     }
   }
@@ -262,21 +266,28 @@ struct WriterThread {
         }
         return !state.isFull
       }
-      if isNew { queue.notify(QueueNotice(.error, "the disk is full: sources wait, consumers go on; free space, and it goes on by itself", ("error", error.description))) }
+      if isNew {
+        queue.notify(
+          QueueNotice(
+            .error, "the disk is full: sources wait, consumers go on; free space, and it goes on by itself", ("error", error.description)))
+      }
       _ = queue.makeRoom(for: pending?.storedByteCount ?? 4096, reason: .retention)
     } else {
       replaceActive(after: error)
     }
   }
 
-  /// A write or sync of the active segment has failed: its unsynced end can't be trusted any more. Goes on in a new file, where the blocks still in memory are written again.
+  /// A write or sync of the active segment has failed: its unsynced end can't be trusted any more. Goes on in a new file, where the
+  /// blocks still in memory are written again.
   private mutating func replaceActive(after error: FileError) {
     queue.notify(
       QueueNotice(
-        .error, "the active segment failed and is left; its unsynced blocks are written again in a new one", ("queue.segment", writer.active.segment.name.text),
+        .error, "the active segment failed and is left; its unsynced blocks are written again in a new one",
+        ("queue.segment", writer.active.segment.name.text),
         ("error", error.description)))
     // A sync in progress is of the old file: let it end.
-    let (again, table, end, tally) = queue.monitor.wait(for: queue.syncDone) { state, _ -> ([WriteState.Unsynced], CheckpointTable, Offset, Tally)? in
+    let (again, table, end, tally) = queue.monitor.wait(for: queue.syncDone) {
+      state, _ -> ([WriteState.Unsynced], CheckpointTable, Offset, Tally)? in
       if state.isSyncing { return nil }
       // Nobody may sync the spoilt file while it is replaced.
       if state.syncFailure == nil { state.syncFailure = error }

@@ -33,7 +33,8 @@ extension SyslogParser {
     return times.bsd(bytes, at: position, received: received)
   }
 
-  /// `[NUMBER: ][HOST: ][:][*|.]TIMESTAMP: %FACILITY-SEVERITY-MNEMONIC: …`, as Cisco's systems number and mark their messages. The index of what follows the
+  /// `[NUMBER: ][HOST: ][:][*|.]TIMESTAMP: %FACILITY-SEVERITY-MNEMONIC: …`, as Cisco's systems number and mark their messages. The index
+  /// of what follows the
   /// timestamp, or nil (and nothing set) when the datagram isn't of this form.
   private func parseCisco(_ bytes: Span<UInt8>, from start: Int, received: ReceiveTime, into message: inout SyslogMessage) -> Int? {
     var position = start
@@ -143,7 +144,8 @@ extension SyslogParser {
     return !strict && isSeparate && !isDigit(bytes[start]) ? (name, .absent, end) : nil
   }
 
-  /// The end of a host name or an address at `start` (`start` itself when there is none): up to the next space, all of it in the characters that these have.
+  /// The end of a host name or an address at `start` (`start` itself when there is none): up to the next space, all of it in the
+  /// characters that these have.
   private func hostnameEnd(_ bytes: Span<UInt8>, from start: Int) -> Int {
     var end = start
     var hasColon = false

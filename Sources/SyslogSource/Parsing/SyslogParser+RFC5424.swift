@@ -1,5 +1,6 @@
 extension SyslogParser {
-  /// `TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA [MSG]` (RFC 5424 section 6). Lengths aren't held against the RFC's limits; an empty field (two spaces) is taken
+  /// `TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA [MSG]` (RFC 5424 section 6). Lengths aren't held against the RFC's limits;
+  /// an empty field (two spaces) is taken
   /// for the nil value.
   mutating func parseRFC5424(_ bytes: Span<UInt8>, from start: Int, into message: inout SyslogMessage) {
     var position = start
@@ -40,7 +41,8 @@ extension SyslogParser {
     message.message = ByteRange(start: skippingByteOrderMark(bytes, at: position + 1), end: bytes.count)
   }
 
-  /// One or more `[id name="value" …]` (RFC 5424 section 6.3), into ``entries``. More than one space between parameters and an unescaped `]` in a value are let pass.
+  /// One or more `[id name="value" …]` (RFC 5424 section 6.3), into ``entries``. More than one space between parameters and an unescaped
+  /// `]` in a value are let pass.
   private mutating func parseStructuredData(_ bytes: Span<UInt8>, from position: inout Int) -> SyslogProblem? {
     entries.removeAll(keepingCapacity: true)
     guard bytes.peek(position) == UInt8(ascii: "[") else { return .structuredDataMalformed }

@@ -70,7 +70,8 @@ struct SyslogParser: ~Copyable {
     return digits + 1
   }
 
-  /// How many digits RFC 5424's version has, if it stands here: a small number, and behind it a date or the nil value. RFC 3164 allows a number there too.
+  /// How many digits RFC 5424's version has, if it stands here: a small number, and behind it a date or the nil value. RFC 3164 allows a
+  /// number there too.
   private func versionDigits(_ bytes: Span<UInt8>, at index: Int) -> Int? {
     let digits = bytes.digitCount(at: index, most: 3)
     guard digits > 0, bytes[index] != UInt8(ascii: "0"), bytes.peek(index + digits) == UInt8(ascii: " ") else { return nil }

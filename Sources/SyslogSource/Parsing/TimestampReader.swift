@@ -30,7 +30,8 @@ struct TimestampReader {
     return time.exists && time.offsetMinutes != .min ? .time(time, end: end) : .impossible
   }
 
-  /// The timestamp of BSD syslog, `Oct 11 22:14:15`, with what devices do to it: the day with one space or a zero, a weekday or a year in front, a year
+  /// The timestamp of BSD syslog, `Oct 11 22:14:15`, with what devices do to it: the day with one space or a zero, a weekday or a year in
+  /// front, a year
   /// behind the day or behind the time, fractions, offsets, `UTC`.
   func bsd(_ bytes: Span<UInt8>, at start: Int, received: ReceiveTime) -> Reading {
     var time = SyslogTimestamp()
@@ -141,7 +142,8 @@ struct TimestampReader {
     return end
   }
 
-  /// A zone behind a space: `UTC`, `GMT`, `Z`, an offset, or, as Cisco devices write it in front of `: %`, any abbreviation, which changes nothing.
+  /// A zone behind a space: `UTC`, `GMT`, `Z`, an offset, or, as Cisco devices write it in front of `: %`, any abbreviation, which
+  /// changes nothing.
   private func separateZone(_ bytes: Span<UInt8>, at end: Int, into time: inout SyslogTimestamp) -> Int {
     guard bytes.peek(end) == UInt8(ascii: " ") else { return end }
     let word = end + 1
@@ -164,7 +166,8 @@ struct TimestampReader {
     return year >= 1970 && year <= 2099 ? year : nil
   }
 
-  /// The year that brings the date nearest to `received`; the clock of a device is seldom off by half a year. When the date is in none of the three, it doesn't exist.
+  /// The year that brings the date nearest to `received`; the clock of a device is seldom off by half a year. When the date is in none of
+  /// the three, it doesn't exist.
   private func nearestYear(for time: SyslogTimestamp, to received: ReceiveTime) -> Int {
     var best = received.year
     var bestDistance = Int.max

@@ -11,7 +11,8 @@ internal import RecordBlocks
 final class DatagramReceiver: @unchecked Sendable {  // one run at a time uses it: SyslogSource lends it out
   /// As many as one call takes.
   private static let roundCount = 64
-  /// A round with fewer is followed by a nap: the more datagrams one call takes, the cheaper each is, and at moderate rates only a pause lets them gather
+  /// A round with fewer is followed by a nap: the more datagrams one call takes, the cheaper each is, and at moderate rates only a pause
+  /// lets them gather
   /// (2.3 times less CPU at 200,000 a second). A first datagram after silence is handed over before the nap.
   private static let shortRound = 48
   private static let napMilliseconds: Int32 = 1
@@ -72,7 +73,8 @@ final class DatagramReceiver: @unchecked Sendable {  // one run at a time uses i
     }
   }
 
-  /// Writes what the socket holds at the end of a run, until it is empty or the task is cancelled; what is left then is taken and counted as lost.
+  /// Writes what the socket holds at the end of a run, until it is empty or the task is cancelled; what is left then is taken and counted
+  /// as lost.
   func drain(into output: some RecordOutput) async {
     do {
       try await write(into: output)

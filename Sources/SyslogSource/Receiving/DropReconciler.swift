@@ -2,7 +2,8 @@ internal import RecordBlocks
 
 /// Counts each datagram that the kernel dropped once, although it is told in two ways and in 32 bits.
 ///
-/// Both ways read one counter of the socket: SO_RXQ_OVFL as it stood when a datagram was taken into the receive buffer, SO_MEMINFO as it stands now. So
+/// Both ways read one counter of the socket: SO_RXQ_OVFL as it stood when a datagram was taken into the receive buffer, SO_MEMINFO as it
+/// stands now. So
 /// the first lags behind the second by what waits in the buffer, and the newest value seen is all there is to remember.
 struct DropReconciler {
   /// The kernel's counter as far as its drops were taken.

@@ -8,7 +8,8 @@ struct JSONRecordWriter {
   /// The most that fixed parts take: the beginning, names of fields, the timestamp, the error, the ending.
   private static let fixedByteCount = 1024
 
-  /// The room for a datagram of `count` bytes: its header escaped, its whole text escaped (as the message of one that doesn't parse), and that once more in base64.
+  /// The room for a datagram of `count` bytes: its header escaped, its whole text escaped (as the message of one that doesn't parse), and
+  /// that once more in base64.
   static func capacity(for count: Int) -> Int {
     2 * JSONText.capacity(forEscaping: count) + JSONText.capacity(forBase64: count) + fixedByteCount
   }
@@ -106,7 +107,8 @@ struct JSONRecordWriter {
     put("\",")
   }
 
-  /// Element → parameter → value. A parameter that an element has more than once (`ip` in RFC 5424's `origin` may) becomes an array of its values.
+  /// Element → parameter → value. A parameter that an element has more than once (`ip` in RFC 5424's `origin` may) becomes an array of
+  /// its values.
   private mutating func putStructuredData(_ parser: borrowing SyslogParser) {
     put("\"structured_data\":{")
     var index = 0
