@@ -121,7 +121,8 @@ extension FileSinkEngine {
 
   /// The file of a time and a number.
   func location(time: Int64, number: Int) -> OutputLocation {
-    OutputLocation(base: configuration.path.fixedDirectory.string, relative: configuration.path.place(time: time, number: number).relativePath)
+    OutputLocation(
+      base: configuration.path.fixedDirectory.string, relative: configuration.path.place(time: time, number: number).relativePath)
   }
 
   private static var now: Int64 {

@@ -9,7 +9,9 @@ import Testing
 @Suite struct `Crashes of a file sink` {
   /// What the process after a crash may find committed: what was committed before it, and, when the crash came between a sync and its
   /// commit, what was before that.
-  func commits(_ driver: SinkDriver, before point: SimulatedFileSystem.CrashPoint, after earlier: SimulatedFileSystem.CrashPoint?) -> [SinkDriver.Commit] {
+  func commits(_ driver: SinkDriver, before point: SimulatedFileSystem.CrashPoint, after earlier: SimulatedFileSystem.CrashPoint?)
+    -> [SinkDriver.Commit]
+  {
     let done = driver.commits.filter { $0.time < point.operation.number }
     let last = done.last!
     let isFirstAfterCommit = (earlier?.operation.number ?? 0) <= last.time
@@ -79,6 +81,26 @@ import Testing
       #expect(inOrder(next.names("/logs")!).count == 3, "before \(point.operation)")
       // What is there is the input's end, whole.
       #expect(output.count > 100 && expected.suffix(output.count).elementsEqual(output), "before \(point.operation)")
+    }
+  }
+
+  @Test func `What was cut after a crash doesn't come back with a power cut, also when the records went into another file`() async throws {
+    var queue = TestQueue()
+    queue.append(["one"])
+    queue.append(["two"])
+    let files = SimulatedFileSystem()
+    let first = try await SimulatedRun(template: "/logs/app.log").deliver(queue.prefix(1), on: files)
+    let sink = try SimulatedRun(template: "/logs/app.log").sink(on: files)
+    let commit = first.committed
+    try await sink.open(SinkStart(state: commit.state, cursor: commit.cursor, queueHoldsCursor: true))
+    _ = try await sink.deliver(#require(queue.delivery(from: commit.cursor)))
+    let killed = files.crash(.everythingKept)
+    #expect(killed.contents("/logs/app.log").map(text) == "one\ntwo\n")
+    _ = try await SimulatedRun(template: "/logs/new.log").deliver(queue, on: killed, from: commit)
+    for seed in 1...30 as ClosedRange<UInt64> {
+      let next = killed.crash(.mixture, seed: seed)
+      #expect(next.contents("/logs/app.log").map(text) == "one\n")
+      #expect(next.contents("/logs/new.log").map(text) == "two\n")
     }
   }
 }

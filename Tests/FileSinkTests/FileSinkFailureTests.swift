@@ -28,7 +28,9 @@ import Testing
   }
 
   @Test(arguments: [CrashKind.everythingKept, .unsyncedLost, .mixture])
-  func `After a failed sync the file is never synced again, and a power cut later brings back nothing that was cut`(_ kind: CrashKind) async throws {
+  func `After a failed sync the file is never synced again, and a power cut later brings back nothing that was cut`(_ kind: CrashKind)
+    async throws
+  {
     let run = SimulatedRun()
     let files = SimulatedFileSystem()
     _ = try await run.deliver(SimulatedRun.input, on: files)

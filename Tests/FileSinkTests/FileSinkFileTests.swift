@@ -24,7 +24,9 @@ import Testing
     try await driver.run(try fixture.sink(name, rotateBytes: 3000))
     let names = try fixture.names()
     #expect(names.count > 3)
-    #expect(names.prefix(3) == (name == "app.log" ? ["app.log", "app.0001.log", "app.0002.log"] : ["app.log.gz", "app.0001.log.gz", "app.0002.log.gz"]))
+    #expect(
+      names.prefix(3)
+        == (name == "app.log" ? ["app.log", "app.0001.log", "app.0002.log"] : ["app.log.gz", "app.0001.log.gz", "app.0002.log.gz"]))
     for name in names { #expect(try fixture.read(name).count <= 3000) }
     let written = name == "app.log" ? try fixture.readAll() : try fixture.zcatAll()
     #expect(try written == queue.bytes)
@@ -41,7 +43,9 @@ import Testing
 
   @Test func `Names follow the time at which blocks were appended, and never go back`() async throws {
     var queue = TestQueue()
-    for (text, days) in [("a", 0), ("b", 0), ("c", 1), ("late", 0), ("d", 1), ("e", 3)] { queue.append([text], at: noon + Int64(days) * day) }
+    for (text, days) in [("a", 0), ("b", 0), ("c", 1), ("late", 0), ("d", 1), ("e", 3)] {
+      queue.append([text], at: noon + Int64(days) * day)
+    }
     let fixture = SinkFixture()
     try await SinkDriver(queue).run(try fixture.sink("%Y/%m/app-%d.log"))
     #expect(try fixture.names() == ["2026"])
@@ -101,7 +105,9 @@ import Testing
     #expect(try fixture.read("victim") == [])
     #expect(try text(fixture.read("app.0001.log")) == "line\n")
     _ = try run("/bin/ln", ["-s", "/tmp", fixture.outputs.appending("2026").string])
-    let stopped = await #expect(throws: SinkDriver.Stopped.self) { try await SinkDriver(queue).run(try fixture.sink("%Y/app.log", consumer: "other")) }
+    let stopped = await #expect(throws: SinkDriver.Stopped.self) {
+      try await SinkDriver(queue).run(try fixture.sink("%Y/app.log", consumer: "other"))
+    }
     #expect(stopped?.error.advice == .waitForOperator)
     #expect(stopped?.error.message.contains("2026") == true)
   }
@@ -113,7 +119,9 @@ import Testing
     let first = try fixture.sink()
     let driver = SinkDriver(queue)
     try await driver.run(first)
-    let stopped = await #expect(throws: SinkDriver.Stopped.self) { try await SinkDriver(queue, from: driver.committed).run(try fixture.sink()) }
+    let stopped = await #expect(throws: SinkDriver.Stopped.self) {
+      try await SinkDriver(queue, from: driver.committed).run(try fixture.sink())
+    }
     #expect(stopped?.error.advice == .waitForOperator)
     #expect(stopped?.error.message.contains("another process, or another sink of this one, is writing \(fixture.outputs)/app.log") == true)
     await first.close()

@@ -7,14 +7,18 @@ import Testing
 @Suite struct `What a file sink writes` {
   /// Lines with everything that other systems stumble over.
   var hardLines: [[UInt8]] {
-    [[], Array("\ttab and blanks  ".utf8), [0, 1, 0x1B, 0x0D], [0xFF, 0xFE, 0xC3], [], Array("ordinary".utf8), Array(repeating: 0x61, count: 100_000)]
+    [
+      [], Array("\ttab and blanks  ".utf8), [0, 1, 0x1B, 0x0D], [0xFF, 0xFE, 0xC3], [], Array("ordinary".utf8),
+      Array(repeating: 0x61, count: 100_000),
+    ]
   }
 
   @Test(arguments: ["app.log", "app.log.gz"], [true, false])
   func `Lines come out byte for byte, whether their blocks are in memory, stored or cut`(_ name: String, _ inMemory: Bool) async throws {
     var queue = TestQueue()
     for index in 0..<20 {
-      queue.append(bytes: hardLines + [Array("block \(index)".utf8)], codec: index % 2 == 0 ? .shared : BlockCodec(.zlib)!, inMemory: inMemory)
+      queue.append(
+        bytes: hardLines + [Array("block \(index)".utf8)], codec: index % 2 == 0 ? .shared : BlockCodec(.zlib)!, inMemory: inMemory)
     }
     queue.append(bytes: [Array(repeating: 0x62, count: 5_000_000)])
     for maxRecords in [Int.max, 11, 1] {
@@ -59,9 +63,11 @@ import Testing
     let fixture = SinkFixture()
     try await SinkDriver(queue).run(try fixture.sink("app.log.gz"))
     let written = try fixture.read("app.log.gz")
-    #expect(written.count == queue.entries.reduce(20) { sum, entry in
-      if case .block(let block) = entry { sum + block.deflated.data.count } else { sum }
-    })
+    #expect(
+      written.count
+        == queue.entries.reduce(20) { sum, entry in
+          if case .block(let block) = entry { sum + block.deflated.data.count } else { sum }
+        })
     #expect(try fixture.zcatAll() == queue.bytes)
   }
 
@@ -69,17 +75,52 @@ import Testing
   func `A record without a line feed gets one only when another record follows that doesn't continue it`(_ name: String) async throws {
     let cases: [(String, (inout TestQueue) -> Void)] = [
       ("a\nb", { $0.append(["a", "b"], unended: true) }),
-      ("a\nbc\n", { queue in queue.append(["a", "b"], unended: true); queue.append(["c"], continues: true) }),
-      ("b\nc\n", { queue in queue.append(["b"], unended: true); queue.append(["c"]) }),
+      (
+        "a\nbc\n",
+        { queue in
+          queue.append(["a", "b"], unended: true); queue.append(["c"], continues: true)
+        }
+      ),
+      (
+        "b\nc\n",
+        { queue in
+          queue.append(["b"], unended: true); queue.append(["c"])
+        }
+      ),
       // Another source's continuation is of its own record, not of this one.
-      ("b\nc\n", { queue in queue.append(["b"], unended: true); queue.append(["c"], source: 2, continues: true) }),
-      ("b\nx\nc\n", { queue in queue.append(["b"], unended: true); queue.append(["x"], source: 2); queue.append(["c"], continues: true) }),
+      (
+        "b\nc\n",
+        { queue in
+          queue.append(["b"], unended: true); queue.append(["c"], source: 2, continues: true)
+        }
+      ),
+      (
+        "b\nx\nc\n",
+        { queue in
+          queue.append(["b"], unended: true); queue.append(["x"], source: 2); queue.append(["c"], continues: true)
+        }
+      ),
       ("abcd", { queue in for text in ["a", "b", "c", "d"] { queue.append([text], unended: true, continues: text != "a") } }),
       ("", { $0.append([""], unended: true) }),
-      ("\nb", { queue in queue.append([""], unended: true); queue.append(["b"], unended: true) }),
+      (
+        "\nb",
+        { queue in
+          queue.append([""], unended: true); queue.append(["b"], unended: true)
+        }
+      ),
       // What the queue lost may have been the middle of the line; what never reached it was not.
-      ("a\nb\n", { queue in queue.append(["a"], unended: true); queue.appendGap(3, .retention); queue.append(["b"], continues: true) }),
-      ("ab\n", { queue in queue.append(["a"], unended: true); queue.appendGap(1, .kernelDrop); queue.append(["b"], continues: true) }),
+      (
+        "a\nb\n",
+        { queue in
+          queue.append(["a"], unended: true); queue.appendGap(3, .retention); queue.append(["b"], continues: true)
+        }
+      ),
+      (
+        "ab\n",
+        { queue in
+          queue.append(["a"], unended: true); queue.appendGap(1, .kernelDrop); queue.append(["b"], continues: true)
+        }
+      ),
     ]
     for (expected, fill) in cases {
       var queue = TestQueue()

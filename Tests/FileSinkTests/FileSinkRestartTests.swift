@@ -36,9 +36,19 @@ import Testing
     let cases: [(String, (SinkFixture) throws -> Void, queueHolds: Bool, left: String?)] = [
       ("it is gone", { try $0.rename("app.log", to: "moved.log") }, true, nil),
       ("it is shorter (2 bytes) than what was committed (4 bytes)", { try $0.truncate("app.log", to: 2) }, true, "on"),
-      ("another file has its name", { try $0.rename("app.log", to: "moved.log"); try $0.plant("app.log", "theirs and longer\n") }, true, "theirs and longer\n"),
+      (
+        "another file has its name",
+        {
+          try $0.rename("app.log", to: "moved.log"); try $0.plant("app.log", "theirs and longer\n")
+        }, true, "theirs and longer\n"
+      ),
       ("what would be cut off (4 bytes) is no longer in the queue", { _ in }, false, "one\ntwo\n"),
-      ("its name belongs to something else than a file", { try $0.rename("app.log", to: "moved.log"); _ = try run("/bin/mkdir", [$0.outputs.appending("app.log").string]) }, true, nil),
+      (
+        "its name belongs to something else than a file",
+        {
+          try $0.rename("app.log", to: "moved.log"); _ = try run("/bin/mkdir", [$0.outputs.appending("app.log").string])
+        }, true, nil
+      ),
     ]
     for (reason, interfere, queueHolds, left) in cases {
       let fixture = SinkFixture()
@@ -48,7 +58,9 @@ import Testing
       let driver = SinkDriver(queue, from: commit)
       driver.queueHoldsCursor = queueHolds
       try await driver.run(try fixture.sink(logger: log.logger))
-      #expect(log.contains("warning: the output file can't be continued; a new one is begun file.path=\(fixture.outputs)/app.log reason=\(reason)"))
+      #expect(
+        log.contains(
+          "warning: the output file can't be continued; a new one is begun file.path=\(fixture.outputs)/app.log reason=\(reason)"))
       if let left { #expect(try text(fixture.read("app.log")) == left) }
       #expect(try text(fixture.read("app.0001.log")) == "two\n")
     }
@@ -91,7 +103,8 @@ import Testing
     func sink() throws -> FileSink {
       FileSink(
         .init(
-          name: "archive", path: try PathTemplate("/out/app.log"), stateDirectory: try files.directory("/consumers", create: true), fileSystem: files,
+          name: "archive", path: try PathTemplate("/out/app.log"), stateDirectory: try files.directory("/consumers", create: true),
+          fileSystem: files,
           logger: .silent))
     }
     let driver = SinkDriver(queue)

@@ -54,10 +54,13 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", "names no file"), ("archive/", "archive/app-%Y-%m-%d.log"), ("/", "names no file"), ("a/.", "names no file"), ("a/../b.log", "'..'"),
+    ("", "names no file"), ("archive/", "archive/app-%Y-%m-%d.log"), ("/", "names no file"), ("a/.", "names no file"),
+    ("a/../b.log", "'..'"),
     ("../b.log", "'..'"), ("%Y/app.log", "./%Y/app.log"), ("app-%Y.log", "./app-%Y.log"), ("/%Y/app.log", "begins with a part that varies"),
-    ("a/%y.log", "'%y'; known are"), ("a/100%", "write %% for a percent sign"), ("a/b\nc", "control character"), ("a/b\u{7F}", "control character"),
-    ("a/" + String(repeating: "x", count: 250), "longer than 234 bytes"), (String(repeating: "x", count: 256) + "/%Y.log", "too long or fine"),
+    ("a/%y.log", "'%y'; known are"), ("a/100%", "write %% for a percent sign"), ("a/b\nc", "control character"),
+    ("a/b\u{7F}", "control character"),
+    ("a/" + String(repeating: "x", count: 250), "longer than 234 bytes"),
+    (String(repeating: "x", count: 256) + "/%Y.log", "too long or fine"),
     (String(repeating: "dir/", count: 256) + "a.log", "longer than 1024 bytes"),
     ("a/%Y" + String(repeating: "d", count: 252) + "/a.log", "longer than 255 bytes"),
   ])
@@ -79,9 +82,12 @@ import Testing
   @Test(arguments: [
     ("out/app.log", "out/app.log", true), ("out/app.log", "out/b.log", false), ("out/app.log", "out/app.log.gz", false),
     ("out/app.log", "out/app.0001.log", true), ("out/app-%Y.log", "out/app-2026.log", true), ("out/app-%Y.log", "out/app-9999.log", false),
-    ("out/app-%Y-%m.log", "out/app-%Y-%d.log", true), ("out/%Y/app.log", "out/2026/app.log", true), ("out/%Y/app.log", "out/%Y/%m/app.log", false),
-    ("out/%m.log", "out/45.log", false), ("out/app", "out/app.%Y", true), ("out/app", "out/app.%d", false), ("a/app.log", "b/app.log", false),
-    ("./app.log", "app.log", true), ("/app.log", "app.log", false), ("out/app.%H%M%S.log", "out/app.log", true), ("out/a%%b", "out/a%%b", true),
+    ("out/app-%Y-%m.log", "out/app-%Y-%d.log", true), ("out/%Y/app.log", "out/2026/app.log", true),
+    ("out/%Y/app.log", "out/%Y/%m/app.log", false),
+    ("out/%m.log", "out/45.log", false), ("out/app", "out/app.%Y", true), ("out/app", "out/app.%d", false),
+    ("a/app.log", "b/app.log", false),
+    ("./app.log", "app.log", true), ("/app.log", "app.log", false), ("out/app.%H%M%S.log", "out/app.log", true),
+    ("out/a%%b", "out/a%%b", true),
   ])
   func `Two templates collide when some time and number give both the same path`(_ one: String, _ other: String, _ expected: Bool) throws {
     let (one, other) = (try PathTemplate(one), try PathTemplate(other))

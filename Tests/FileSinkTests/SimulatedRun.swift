@@ -8,7 +8,7 @@ import Testing
 /// A sink on a simulated disk.
 struct SimulatedRun {
   var template = "/logs/app-%d.log"
-  var rotateBytes: UInt64? = 400
+  var rotateBytes: UInt64? = 250
   var maxFiles: Int?
 
   func sink(on files: SimulatedFileSystem) throws -> FileSink {
@@ -20,7 +20,8 @@ struct SimulatedRun {
 
   /// Delivers `queue` from `commit` on.
   func deliver(
-    _ queue: TestQueue, on files: SimulatedFileSystem, from commit: SinkDriver.Commit = .init(cursor: .zero, state: nil, time: 0), tries: Int = 0
+    _ queue: TestQueue, on files: SimulatedFileSystem, from commit: SinkDriver.Commit = .init(cursor: .zero, state: nil, time: 0),
+    tries: Int = 0
   ) async throws -> SinkDriver {
     // The operations of this disk are counted anew.
     let driver = SinkDriver(queue, from: .init(cursor: commit.cursor, state: commit.state, time: 0)) { files.operationCount }

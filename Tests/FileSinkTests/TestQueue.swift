@@ -17,7 +17,9 @@ struct TestQueue: Sendable {
     _ lines: [String], at second: Int64 = 1_788_268_800, source: UInt32 = 1, unended: Bool = false, continues: Bool = false,
     codec: BlockCodec = .shared, inMemory: Bool = false
   ) {
-    append(bytes: lines.map { Array($0.utf8) }, at: second, source: source, unended: unended, continues: continues, codec: codec, inMemory: inMemory)
+    append(
+      bytes: lines.map { Array($0.utf8) }, at: second, source: source, unended: unended, continues: continues, codec: codec,
+      inMemory: inMemory)
   }
 
   /// Adds a block of lines of bytes.
@@ -30,7 +32,8 @@ struct TestQueue: Sendable {
     if continues { flags.insert(.firstContinues) }
     let time = second * 1_000_000_000
     let header = BlockHeader(
-      kind: .lines, flags: flags, queueID: id, salt: 3, base: end, offsetCount: UInt64(lines.count), source: source, firstTime: time, lastTime: time,
+      kind: .lines, flags: flags, queueID: id, salt: 3, base: end, offsetCount: UInt64(lines.count), source: source, firstTime: time,
+      lastTime: time,
       openAge: 0, epoch: 1, cumulativeRecords: 0, cumulativeBytes: 0, cumulativeLost: 0, durableEnd: .zero)
     let text = SharedBytes(copying: lines.flatMap { $0 + [0x0A] })
     let block = StoredBlock(header, completing: StoredBlock.prepare(text, entryBytes: 0, codec: codec))
@@ -41,7 +44,8 @@ struct TestQueue: Sendable {
   /// Adds a loss of `count` offsets.
   mutating func appendGap(_ count: Int, _ reason: Gap.Reason, at second: Int64 = 1_788_268_800) {
     let time = second * 1_000_000_000
-    entries.append(.gap(end..<end + count, Gap(reason: reason, records: UInt64(count), bytes: UInt64(count) * 10, firstTime: time, lastTime: time)))
+    entries.append(
+      .gap(end..<end + count, Gap(reason: reason, records: UInt64(count), bytes: UInt64(count) * 10, firstTime: time, lastTime: time)))
     end = end + count
   }
 
@@ -54,7 +58,9 @@ struct TestQueue: Sendable {
       case .gap(let range, let gap):
         guard range.upperBound > next else { continue }
         guard slices.isEmpty else { break }
-        return Delivery(first: range.lowerBound, next: range.upperBound, content: .gap(gap), idempotencyKey: "q-c-0-\(range.lowerBound)-\(range.upperBound)")
+        return Delivery(
+          first: range.lowerBound, next: range.upperBound, content: .gap(gap),
+          idempotencyKey: "q-c-0-\(range.lowerBound)-\(range.upperBound)")
       case .block(let block):
         guard block.header.end > next else { continue }
         let room = maxRecords - (next - offset)
@@ -76,7 +82,9 @@ struct TestQueue: Sendable {
       var result: [UInt8] = []
       var unendedSource: UInt32?
       for case .block(let block) in entries {
-        if let source = unendedSource, !(block.header.flags.contains(.firstContinues) && source == block.header.source) { result.append(0x0A) }
+        if let source = unendedSource, !(block.header.flags.contains(.firstContinues) && source == block.header.source) {
+          result.append(0x0A)
+        }
         unendedSource = nil
         result += try block.lines().array
         if block.header.flags.contains(.lastIsUnended) {
