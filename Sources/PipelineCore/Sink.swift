@@ -32,6 +32,8 @@ public protocol Sink: Sendable {
 /// See ``Sink/recovery``.
 public enum SinkRecovery: Sendable, Hashable {
   /// The sink cuts its output back to the last committed state, so records may be delivered in any batches and committed now and then.
+  /// After any error of `deliver` or `sync` but a rejection the runtime calls ``Sink/open(_:)`` with the last committed state and cursor
+  /// before anything else: that takes back what was half written.
   case cutsBack
   /// The output can't be taken back (HTTP): the end of each batch is committed before it is sent, so that exactly the same range is sent
   /// again, under the same key.
