@@ -25,7 +25,7 @@ import Testing
     files.recordCrashPoints()
     let first = try await run.deliver(SimulatedRun.input, on: files)
     var outputs = [("no crash", run.output(on: files))]
-    #expect(inOrder(files.names("/logs")!).count > 5)
+    #expect(inOrder(files.names("/logs")!).count > 4)
     var earlier: SimulatedFileSystem.CrashPoint?
     for point in files.crashPoints {
       for commit in commits(first, before: point, after: earlier) {
