@@ -27,14 +27,18 @@ struct RunFixture {
 
   func openDeadLetters(for queue: SegmentQueue) throws -> SegmentQueue {
     guard let deadLetterOptions else { return try DeadLetters.open(for: queue, fileSystem: disk) }
-    return try SegmentQueue.open(FilePath("data/queue.dead-letters"), name: "queue.dead-letters", options: deadLetterOptions, fileSystem: disk)
+    return try SegmentQueue.open(
+      FilePath("data/queue.dead-letters"), name: "queue.dead-letters", options: deadLetterOptions, fileSystem: disk)
   }
 
-  func runner(_ queue: SegmentQueue, sources: [SourcePlan] = [], sinks: [SinkPlan], bounds: ShutdownBounds = ShutdownBounds()) -> PipelineRunner {
+  func runner(_ queue: SegmentQueue, sources: [SourcePlan] = [], sinks: [SinkPlan], bounds: ShutdownBounds = ShutdownBounds())
+    -> PipelineRunner
+  {
     var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     logger.logLevel = .critical
     return PipelineRunner(
-      queue: queue, sources: sources, sinks: sinks, deadLetters: { try openDeadLetters(for: queue) }, clock: clock, logger: logger, jitter: { 0 },
+      queue: queue, sources: sources, sinks: sinks, deadLetters: { try openDeadLetters(for: queue) }, clock: clock, logger: logger,
+      jitter: { 0 },
       bounds: bounds)
   }
 
