@@ -158,7 +158,9 @@ import Testing
     let lines = (0..<400).map { _ in String((0..<4000).map { _ in Character(UnicodeScalar(UInt8.random(in: 0x30...0x7A, using: &random))) })
     }
     let sink = ScriptedSink(.repeatsRange) { (_, _) async throws(DeliveryError) in throw DeliveryError(.reject(status: "400"), "no") }
-    let runner = fixture.runner(queue, sources: [source(lines)], sinks: [plan(sink) { $0.batch.maxRecords = 10 }])
+    var bounds = ShutdownBounds.patient
+    bounds.sinks = .milliseconds(20)
+    let runner = fixture.runner(queue, sources: [source(lines)], sinks: [plan(sink) { $0.batch.maxRecords = 10 }], bounds: bounds)
     let run = Task { await runner.run(until: .forever) }
     await eventually { runner.status().deadLetters?.isFull == true }
     #expect(runner.status().deadLetters?.isFull == true)

@@ -19,7 +19,7 @@ import Testing
       try? await untilCancelled()
       throw DeliveryError(.retry(after: nil), "cancelled")
     }
-    var bounds = ShutdownBounds()
+    var bounds = ShutdownBounds.patient
     bounds.sinks = .zero
     let runner = fixture.runner(queue, sinks: [plan(hanging) { $0.batch.maxRecords = batch }], bounds: bounds)
     let run = Task { await runner.run(until: .forever) }
@@ -72,7 +72,7 @@ import Testing
       try? await untilCancelled()
       throw DeliveryError(.retry(after: nil), "cancelled")
     }
-    var bounds = ShutdownBounds()
+    var bounds = ShutdownBounds.patient
     bounds.sinks = .zero
     let runner = fixture.runner(queue, sources: [source(numbered(0..<10))], sinks: [plan(hanging)], bounds: bounds)
     let run = Task { await runner.run(until: .forever) }

@@ -15,6 +15,7 @@ struct RunFixture {
   var options = QueueOptions()
   var deadLetterOptions: QueueOptions?
   var clock: any PipelineClock = SystemPipelineClock()
+  var jitter = 0.0
   let path = FilePath("data/queue")
 
   init(_ disk: SimulatedFileSystem = SimulatedFileSystem()) {
@@ -31,7 +32,7 @@ struct RunFixture {
       FilePath("data/queue.dead-letters"), name: "queue.dead-letters", options: deadLetterOptions, fileSystem: disk)
   }
 
-  func runner(_ queue: SegmentQueue, sources: [SourcePlan] = [], sinks: [SinkPlan], bounds: ShutdownBounds = ShutdownBounds())
+  func runner(_ queue: SegmentQueue, sources: [SourcePlan] = [], sinks: [SinkPlan], bounds: ShutdownBounds = .patient)
     -> PipelineRunner
   {
     var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -86,6 +87,15 @@ func plan(_ sink: ScriptedSink, _ name: String = "sink", _ change: (inout SinkPl
 func source(_ lines: [String]) -> SourcePlan { SourcePlan(name: "source", source: ScriptedSource(lines)) }
 
 func numbered(_ range: Range<Int>) -> [String] { range.map { "line \($0) of the log" } }
+
+extension ShutdownBounds {
+  /// Nothing ends because a machine is busy: only what hangs is left behind, and tests of that set a bound of their own.
+  static var patient: ShutdownBounds {
+    var bounds = ShutdownBounds()
+    (bounds.sources, bounds.synchronize, bounds.sinks, bounds.cancelledSinks) = (.seconds(50), .seconds(50), .seconds(50), .seconds(50))
+    return bounds
+  }
+}
 
 /// A clock that stands still until a test moves it.
 final class ManualClock: PipelineClock {
