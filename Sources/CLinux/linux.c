@@ -27,7 +27,8 @@ const void *linux_memrchr(const void *data, int byte, size_t length) { return me
 // Vectors are written out, since no optimiser can be counted on: debug builds compile C without one, and at -O3 clang makes plain loops slower.
 typedef uint8_t lanes __attribute__((vector_size(32)));
 
-#if defined(__x86_64__)
+// Not under the thread sanitizer: it instruments the function that picks a clone, and the loader calls that before the sanitizer is up.
+#if defined(__x86_64__) && !(defined(__has_feature) && __has_feature(thread_sanitizer))
 __attribute__((target_clones("avx2", "default")))
 #endif
 size_t linux_count_byte(const void *data, size_t length, uint8_t byte) {

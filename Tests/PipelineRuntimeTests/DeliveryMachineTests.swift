@@ -84,13 +84,16 @@ struct MachineDriver {
     machine.opened()
   }
 
-  mutating func setAside(_ range: Range<UInt64>, _ reason: DeliveryVerdict.Reason, _ status: String, sourceLocation: SourceLocation = #_sourceLocation) {
+  mutating func setAside(
+    _ range: Range<UInt64>, _ reason: DeliveryVerdict.Reason, _ status: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
     let verdict = DeliveryVerdict(range: Offset(range.lowerBound)..<Offset(range.upperBound), reason: reason, status: status)
     expectNext(.setAside(verdict), sourceLocation: sourceLocation)
     machine.didSetAside(verdict)
   }
 
-  mutating func waits(_ duration: Duration?, beyond: UInt64? = nil, _ why: DeliveryPause, sourceLocation: SourceLocation = #_sourceLocation) {
+  mutating func waits(_ duration: Duration?, beyond: UInt64? = nil, _ why: DeliveryPause, sourceLocation: SourceLocation = #_sourceLocation)
+  {
     expectNext(.wait(until: duration.map { now + $0 }, beyond: beyond.map { Offset($0) }, why), sourceLocation: sourceLocation)
   }
 }
@@ -220,7 +223,9 @@ struct MachineDriver {
     }
 
     @Test func `gets exactly the range in flight first after a restart, whatever its limits are now`() {
-      var driver = MachineDriver(.repeatsRange, cursor: 20, inFlightEnd: 70) { $0.batch = BatchPolicy(maxRecords: 5, maxBytes: 50, linger: .seconds(1)) }
+      var driver = MachineDriver(.repeatsRange, cursor: 20, inFlightEnd: 70) {
+        $0.batch = BatchPolicy(maxRecords: 5, maxBytes: 50, linger: .seconds(1))
+      }
       driver.expectNext(.read(from: Offset(20), limits: BatchLimits(maxRecords: 50, maxBytes: .max), exactEnd: Offset(70)))
       driver.read(20..<70)
       driver.deliver(upTo: 70)

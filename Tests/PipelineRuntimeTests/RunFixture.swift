@@ -15,6 +15,7 @@ struct RunFixture {
   var options = QueueOptions()
   var deadLetterOptions: QueueOptions?
   var clock: any PipelineClock = SystemPipelineClock()
+  var jitter = 0.0
   let path = FilePath("data/queue")
 
   init(_ disk: SimulatedFileSystem = SimulatedFileSystem()) {
@@ -27,14 +28,18 @@ struct RunFixture {
 
   func openDeadLetters(for queue: SegmentQueue) throws -> SegmentQueue {
     guard let deadLetterOptions else { return try DeadLetters.open(for: queue, fileSystem: disk) }
-    return try SegmentQueue.open(FilePath("data/queue.dead-letters"), name: "queue.dead-letters", options: deadLetterOptions, fileSystem: disk)
+    return try SegmentQueue.open(
+      FilePath("data/queue.dead-letters"), name: "queue.dead-letters", options: deadLetterOptions, fileSystem: disk)
   }
 
-  func runner(_ queue: SegmentQueue, sources: [SourcePlan] = [], sinks: [SinkPlan], bounds: ShutdownBounds = ShutdownBounds()) -> PipelineRunner {
+  func runner(_ queue: SegmentQueue, sources: [SourcePlan] = [], sinks: [SinkPlan], bounds: ShutdownBounds = .patient)
+    -> PipelineRunner
+  {
     var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     logger.logLevel = .critical
     return PipelineRunner(
-      queue: queue, sources: sources, sinks: sinks, deadLetters: { try openDeadLetters(for: queue) }, clock: clock, logger: logger, jitter: { 0 },
+      queue: queue, sources: sources, sinks: sinks, deadLetters: { try openDeadLetters(for: queue) }, clock: clock, logger: logger,
+      jitter: { 0 },
       bounds: bounds)
   }
 
@@ -82,6 +87,15 @@ func plan(_ sink: ScriptedSink, _ name: String = "sink", _ change: (inout SinkPl
 func source(_ lines: [String]) -> SourcePlan { SourcePlan(name: "source", source: ScriptedSource(lines)) }
 
 func numbered(_ range: Range<Int>) -> [String] { range.map { "line \($0) of the log" } }
+
+extension ShutdownBounds {
+  /// Nothing ends because a machine is busy: only what hangs is left behind, and tests of that set a bound of their own.
+  static var patient: ShutdownBounds {
+    var bounds = ShutdownBounds()
+    (bounds.sources, bounds.synchronize, bounds.sinks, bounds.cancelledSinks) = (.seconds(50), .seconds(50), .seconds(50), .seconds(50))
+    return bounds
+  }
+}
 
 /// A clock that stands still until a test moves it.
 final class ManualClock: PipelineClock {

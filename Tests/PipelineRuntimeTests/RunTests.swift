@@ -41,7 +41,7 @@ import Testing
       try? await untilCancelled()
       throw DeliveryError(.retry(after: nil), "cancelled")
     }
-    var bounds = ShutdownBounds()
+    var bounds = ShutdownBounds.patient
     bounds.sinks = .milliseconds(20)
     let outcome = await fixture.runner(queue, sources: [source(numbered(0..<100))], sinks: [plan(hanging)], bounds: bounds)
       .run(until: .sourcesEnd)
@@ -54,7 +54,8 @@ import Testing
   }
 
   @Test func `a hanging sink slows neither sources nor other sinks`() async throws {
-    let fixture = RunFixture()
+    var fixture = RunFixture()
+    fixture.jitter = 1
     let queue = try fixture.open()
     let lines = numbered(0..<3000)
     let hanging = ScriptedSink(.repeatsRange) { (_, _) async throws(DeliveryError) in
@@ -63,7 +64,7 @@ import Testing
     }
     let failing = ScriptedSink(.repeatsRange) { (_, _) async throws(DeliveryError) in throw DeliveryError(.retry(after: nil), "down") }
     let quick = ScriptedSink()
-    var bounds = ShutdownBounds()
+    var bounds = ShutdownBounds.patient
     bounds.sinks = .milliseconds(20)
     let runner = fixture.runner(
       queue, sources: [source(lines)], sinks: [plan(hanging, "hanging"), plan(failing, "failing"), plan(quick, "quick")], bounds: bounds)
@@ -86,14 +87,29 @@ import Testing
   }
 
   @Test func `draining that takes too long tells what is left over, and why`() async throws {
-    let fixture = RunFixture()
+    let clock = ManualClock()
+    var fixture = RunFixture()
+    (fixture.clock, fixture.jitter) = (clock, 1)
     let queue = try fixture.open()
-    let down = ScriptedSink(.repeatsRange) { (delivery, number) async throws(DeliveryError) in
-      if delivery.first >= Offset(20) { throw DeliveryError(.retry(after: nil), "the destination is down") }
+    try await queue.writer(source: "source").writeDurably(numbered(0..<100))
+    let down = ScriptedSink(.repeatsRange) { (delivery, _) async throws(DeliveryError) in
+      if delivery.first >= Offset(20) { throw DeliveryError(.retry(after: .seconds(300)), "the destination is down") }
       return delivery.next
     }
-    let outcome = await fixture.runner(queue, sources: [source(numbered(0..<100))], sinks: [plan(down) { $0.batch.maxRecords = 20 }])
-      .run(until: .drained(timeout: .milliseconds(100)))
+    let runner = fixture.runner(queue, sinks: [plan(down) { $0.batch.maxRecords = 20 }])
+    let run = Task { await runner.run(until: .drained(timeout: .seconds(60))) }
+    await runner.sinkProgress[0].wait { status in
+      if case .backingOff = status.activity { true } else { false }
+    }
+    // Draining begins when it does: the clock goes on until the run has ended.
+    let ticking = Task {
+      while !Task.isCancelled {
+        clock.advance(by: .seconds(60))
+        await Task.yield()
+      }
+    }
+    let outcome = await run.value
+    ticking.cancel()
     #expect(outcome.ending == .leftovers)
     let rest = outcome.sinks[0]
     #expect(rest.cursor == Offset(20))
@@ -150,10 +166,8 @@ import Testing
     await sink.has { $0.output.count == 5 }
     try await writer.writeDurably(numbered(5..<9))
     await runner.sinkProgress[0].wait { $0.activity == .pacing }
-    clock.advance(by: .seconds(9))
-    await runner.sinkProgress[0].wait { $0.activity == .pacing }
     #expect(sink.output.count == 5)
-    clock.advance(by: .seconds(1))
+    clock.advance(by: .seconds(10))
     await sink.has { $0.output.count == 9 }
     run.cancel()
     // The bounds of the stop are told by the same clock; nothing here needs them.

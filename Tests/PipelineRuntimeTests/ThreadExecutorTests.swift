@@ -82,6 +82,16 @@ private func threadAfterASuspension() async -> UInt {
     #expect(first != 0 && second != 0)
   }
 
+  @Test func `an executor may be gone as soon as its last job has run, also while its thread is being started`() async {
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<3 {
+        group.addTask {
+          for number in 0..<1000 { #expect(await ThreadExecutor.run(named: "brief") { number } == number) }
+        }
+      }
+    }
+  }
+
   @Test func `errors come through`() async {
     await #expect(throws: DeliveryError.self) {
       try await ThreadExecutor.run(named: "throwing") { throw DeliveryError(.split, "too much") }

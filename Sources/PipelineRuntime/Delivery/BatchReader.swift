@@ -30,12 +30,12 @@ struct BatchReader {
       self.ahead = nil
       // A failure is met again, and told, by the read below. A reader is one at a time: also a batch that isn't wanted is waited for.
       let value = try? await ahead.batch.value
-      if ahead.request == request, exactEnd == nil { batch = value }
+      // One that wasn't full is read anew: there may be more by now.
+      if ahead.request == request, exactEnd == nil, let value, value.isFull(limits) { batch = value }
     }
     if batch == nil { batch = try consumer.load(from: offset, limits: limits, exactEnd: exactEnd)?.withLines() }
     guard let batch else { return nil }
-    // A full batch says that there is more.
-    if exactEnd == nil, batch.gap == nil, batch.byteCount > limits.maxBytes / 2 || batch.recordCount == limits.maxRecords {
+    if exactEnd == nil, batch.gap == nil, batch.isFull(limits) {
       let next = Request(offset: batch.range.upperBound, limits: limits)
       let consumer = self.consumer
       ahead = (
@@ -54,6 +54,11 @@ struct BatchReader {
 }
 
 extension LoadedBatch {
+  /// As many records as the limits let through, as far as whole blocks can tell: more are likely there.
+  fileprivate func isFull(_ limits: BatchLimits) -> Bool {
+    gap != nil || byteCount > limits.maxBytes / 2 || recordCount == limits.maxRecords
+  }
+
   /// The same batch with its lines in memory; a block that can't be inflated is left for the sink to meet.
   fileprivate func withLines() -> LoadedBatch {
     guard case .records(let slices) = content else { return self }

@@ -60,7 +60,7 @@ struct DeadLetterMail: ~Copyable {
   /// Returns how many records were added, when they are on the disk.
   mutating func finish() async throws -> UInt64 {
     if !batch.isEmpty { try await write() }
-    try await ticket?.durable()
+    try await ticket?.durableUnlessCancelled()
     return count
   }
 

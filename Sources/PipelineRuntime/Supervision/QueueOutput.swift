@@ -24,7 +24,7 @@ public struct QueueOutput: RecordOutput {
       $0.records += records
       $0.bytes += bytes
     }
-    return Acknowledgement { try await ticket.durable() }
+    return Acknowledgement { try await ticket.durableUnlessCancelled() }
   }
 
   /// See ``RecordOutput/recordGap(_:)``.

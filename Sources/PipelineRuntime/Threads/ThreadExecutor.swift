@@ -47,13 +47,16 @@ public final class ThreadExecutor: TaskExecutor, @unchecked Sendable {  // the s
   /// Takes a job; called by Swift's runtime.
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
+    let name = name
     pthread_mutex_lock(mutex)
     jobs.append(job)
-    let needsThread = !hasThread
+    // The thread owns the executor for as long as it runs, so that the executor outlives its last job.
+    let owned = hasThread ? nil : Unmanaged.passRetained(self)
     hasThread = true
     pthread_cond_signal(jobsArrived)
     pthread_mutex_unlock(mutex)
-    if needsThread { startThread() }
+    // From here on the job may have run and the executor be gone: nothing of it is touched any more.
+    if let owned { Self.startThread(owned, named: name) }
   }
 
   /// Lets the thread end once it has no more jobs.
@@ -81,13 +84,11 @@ public final class ThreadExecutor: TaskExecutor, @unchecked Sendable {  // the s
   }
 
   /// Nonisolated on purpose: a closure that inherits the main actor's isolation traps when another thread calls it.
-  private nonisolated func startThread() {
+  private nonisolated static func startThread(_ owned: Unmanaged<ThreadExecutor>, named name: String) {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     var thread = pthread_t()
-    // The thread owns the executor for as long as it runs, so that the executor outlives its last job.
-    let this = Unmanaged.passRetained(self)
     let code = pthread_create(
       &thread, &attributes,
       { argument in
@@ -95,7 +96,7 @@ public final class ThreadExecutor: TaskExecutor, @unchecked Sendable {  // the s
         linux_name_thread(String(decoding: executor.name.utf8.prefix(15), as: UTF8.self))
         executor.runJobs()
         return nil
-      }, this.toOpaque())
+      }, owned.toOpaque())
     pthread_attr_destroy(&attributes)
     precondition(code == 0, "the system gives no thread for \(name): raise its limit of processes (ulimit -u)")
   }
