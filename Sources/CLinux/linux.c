@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -136,4 +137,21 @@ int64_t linux_set_receive_buffer(int fd, int bytes) {
     socklen_t length = sizeof granted;
     if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &length) != 0) return -1;
     return granted;
+}
+
+void linux_bound_malloc(void) {
+#ifdef __GLIBC__
+    // An arena per thread, the default up to eight a core, keeps what each thread once needed.
+    mallopt(M_ARENA_MAX, 2);
+    // Buffers of a block or a read chunk are reused from the heap (mapping one anew costs a page fault each 4 KiB); larger ones are rare and go back at once.
+    // Setting either threshold also ends their adjustment upwards (to 32 MiB), after which what was freed would stay.
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+#endif
+}
+
+void linux_trim_malloc(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

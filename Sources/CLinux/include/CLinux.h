@@ -58,4 +58,9 @@ int linux_inotify_unwatch(int fd, int watch);
 /// Decodes the event at `*position` of `length` bytes that `read` gave and moves on. 1, or 0 at the end.
 int linux_inotify_next(const void *buffer, size_t length, size_t *position, linux_inotify_change *change);
 
+/// Sets glibc's allocator up for a process that moves large buffers between threads for ever: few arenas, and memory that is free goes back to the kernel (`man 3 mallopt`).
+void linux_bound_malloc(void);
+/// Gives free memory of all arenas back to the kernel now (`man 3 malloc_trim`).
+void linux_trim_malloc(void);
+
 #endif
