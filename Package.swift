@@ -62,8 +62,9 @@ if !librariesOnly {
       name: "sluice",
       dependencies: [
         "RecordBlocks", "SegmentQueue", "DurableFiles", "PipelineCore", "FileTailSource", "StandardInputSource", "SyslogSource", "FileSink",
-        "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "CPatterns", .argumentParser, .logging, .systemPackage,
-      ], swiftSettings: swiftSettings)
+        "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "CLinux", "CPatterns", .argumentParser, .logging, .systemPackage,
+      ], swiftSettings: swiftSettings),
+    .testTarget(name: "sluiceTests", dependencies: ["sluice", "TestSupport", .argumentParser, .logging], swiftSettings: swiftSettings),
   ]
 }
 
