@@ -1,0 +1,44 @@
+internal import ArgumentParser
+internal import CPatterns
+internal import RecordBlocks
+
+/// `sluice version`.
+struct VersionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "version", abstract: "Print the version, the codec in use, and what else was found on this machine.")
+
+  /// This release.
+  static let version = "0.1.0"
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let codec = BlockCodec.shared
+    let hasPatterns = pattern_available() == 1
+    try output.print(
+      .object([
+        ("version", .string(Self.version)), ("codec", .string(codec.kind.rawValue)), ("codec_version", .string(codec.description)),
+        ("pcre2", .bool(hasPatterns)), ("swift", .string(Self.compiler)),
+      ]),
+      text: """
+        sluice \(Self.version)
+        codec  \(codec.description)\(codec.kind == .zlib ? " (with libisal-dev installed at build time, ISA-L is used: four to six times as fast)" : "")
+        PCRE2  \(hasPatterns ? "yes" : "no (multiline needs it: install libpcre2-dev and build again)")
+        Swift  \(Self.compiler)
+
+        """)
+  }
+
+  /// The compiler that built this; only its minor version can be asked for.
+  private static var compiler: String {
+    #if compiler(>=6.5)
+      "6.5 or later"
+    #elseif compiler(>=6.4)
+      "6.4"
+    #elseif compiler(>=6.3)
+      "6.3"
+    #else
+      "6.2"
+    #endif
+  }
+}

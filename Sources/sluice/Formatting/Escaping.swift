@@ -1,0 +1,40 @@
+/// Foreign text made safe to print: names of files, answers of servers and lines of logs may hold bytes that a terminal obeys.
+enum Escaping {
+  /// Control characters, and those that turn the direction of text, become `\n`, `\t`, `\r` or `\u{…}`; a backslash is doubled.
+  static func escaped(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: needsEscape) else { return text }
+    var result = ""
+    result.reserveCapacity(text.utf8.count + 16)
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\n": result += "\\n"
+      case "\t": result += "\\t"
+      case "\r": result += "\\r"
+      case "\\": result += "\\\\"
+      case _ where needsEscape(scalar): result += "\\u{\(String(scalar.value, radix: 16))}"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  /// Like ``escaped(_:)``, but lines stay lines: for messages of several lines that are ours but for the names in them.
+  static func lines(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { escaped(String($0)) }.joined(separator: "\n")
+  }
+
+  /// A value of `key=value`: escaped, and in quotes when it would not read as one word.
+  static func word(_ text: String) -> String {
+    let needsQuotes = text.isEmpty || text.unicodeScalars.contains { $0 == " " || $0 == "\"" || $0 == "=" || needsEscape($0) }
+    guard needsQuotes else { return text }
+    return "\"" + escaped(text).replacing("\"", with: "\\\"") + "\""
+  }
+
+  private static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
+    case 0x5C: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,140 @@
+internal import Glibc
+internal import RecordBlocks
+internal import SystemPackage
+
+/// Where pulled lines go. `finish` returns when the destination has them for good, which is when the cursor may be committed; without it nothing is kept of a file.
+protocol PullDestination: AnyObject {
+  func write(_ slices: [BlockSlice]) throws
+  /// Makes what was written visible to whoever waits for it; the destination goes on.
+  func flush() throws
+  /// Ends the destination.
+  func finish() throws
+}
+
+/// Standard output: the reader has what the kernel took.
+final class StandardOutputDestination: PullDestination {
+  func write(_ slices: [BlockSlice]) throws {
+    for slice in slices { try slice.lines().withUnsafeBytes { (bytes) throws(CommandFailure) in try StandardOutput.write(bytes) } }
+  }
+  func flush() {}
+  func finish() {}
+}
+
+/// A new file. It bears another name until it is whole and on the disk, so nobody takes a half one for the result; `.gz` gets the stored blocks as they are.
+final class FileDestination: PullDestination {
+  private let path: String
+  private let partial: String
+  private let isCompressed: Bool
+  private let inPlace: Bool
+  private var fd: Int32
+
+  /// - Parameters:
+  ///   - inPlace: writes under the final name from the start: for a pull that follows, and so never ends by itself.
+  ///   - replace: takes the place of a file that is there.
+  init(_ path: String, inPlace: Bool, replace: Bool) throws(CommandFailure) {
+    self.path = path
+    self.inPlace = inPlace
+    partial = inPlace ? path : path + ".partial"
+    isCompressed = path.hasSuffix(".gz")
+    var status = stat()
+    if !replace, lstat(path, &status) == 0 {
+      throw CommandFailure(.usage, "\(path) is there already; give another name to --output, or --replace to lose what is in it")
+    }
+    fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard fd >= 0 else { throw Self.failure("create", partial) }
+  }
+
+  deinit { if fd >= 0 { close(fd) } }
+
+  func write(_ slices: [BlockSlice]) throws {
+    if isCompressed {
+      let parts = try slices.map { try $0.deflated() }
+      for piece in GzipMember(joining: parts).pieces { try piece.withUnsafeBytes { (bytes) throws(CommandFailure) in try put(bytes) } }
+    } else {
+      for slice in slices { try slice.lines().withUnsafeBytes { (bytes) throws(CommandFailure) in try put(bytes) } }
+    }
+  }
+
+  func flush() {}
+
+  func finish() throws {
+    guard fdatasync(fd) == 0 else { throw Self.failure("sync", partial) }
+    close(fd)
+    fd = -1
+    if !inPlace, rename(partial, path) != 0 { throw Self.failure("rename", partial) }
+    let parent = FilePath(path).removingLastComponent()
+    let directory = open(parent.isEmpty ? "." : parent.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { throw Self.failure("open the directory of", path) }
+    defer { close(directory) }
+    guard fsync(directory) == 0 else { throw Self.failure("sync the directory of", path) }
+  }
+
+  private func put(_ bytes: UnsafeRawBufferPointer) throws(CommandFailure) {
+    let code = Terminal.writeAll(bytes, to: fd)
+    if code != 0 { throw CommandFailure(.failure, "cannot write \(partial): \(String(cString: strerror(code))); nothing was committed") }
+  }
+
+  private static func failure(_ operation: String, _ path: String) -> CommandFailure {
+    CommandFailure(.failure, "cannot \(operation) \(path): \(String(cString: strerror(errno))); nothing was committed")
+  }
+}
+
+/// A command that reads the lines from its standard input; it has them when it ends with 0.
+final class CommandDestination: PullDestination {
+  private let command: String
+  private let input: Int32
+  private var process: pid_t = 0
+
+  init(_ command: String) throws(CommandFailure) {
+    self.command = command
+    var ends: [Int32] = [0, 0]
+    guard pipe(&ends) == 0, fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0, fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0 else {
+      throw CommandFailure(.failure, "cannot make a pipe: \(String(cString: strerror(errno)))")
+    }
+    defer { close(ends[0]) }
+    input = ends[1]
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO)
+    // The command gets the signals' usual meaning: this process ignores SIGPIPE.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var defaults = sigset_t()
+    sigemptyset(&defaults)
+    sigaddset(&defaults, SIGPIPE)
+    posix_spawnattr_setsigdefault(&attributes, &defaults)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+    var arguments: [UnsafeMutablePointer<CChar>?] = ["sh", "-c", command].map { (word: String) in strdup(word) } + [nil]
+    defer { arguments.forEach { free($0) } }
+    let code = posix_spawn(&process, "/bin/sh", &actions, &attributes, &arguments, environ)
+    guard code == 0 else {
+      close(input)
+      throw CommandFailure(.failure, "cannot start /bin/sh: \(String(cString: strerror(code)))")
+    }
+  }
+
+  func write(_ slices: [BlockSlice]) throws {
+    for slice in slices {
+      let code = try slice.lines().withUnsafeBytes { Terminal.writeAll($0, to: input) }
+      // A command that doesn't read to the end is judged by its exit status.
+      if code == EPIPE { return }
+      if code != 0 { throw CommandFailure(.failure, "cannot write to '\(command)': \(String(cString: strerror(code)))") }
+    }
+  }
+
+  func flush() {}
+
+  func finish() throws {
+    close(input)
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 {
+      guard errno == EINTR else { throw CommandFailure(.failure, "cannot wait for '\(command)': \(String(cString: strerror(errno)))") }
+    }
+    guard status == 0 else {
+      let how = status & 0x7F == 0 ? "exit code \((status >> 8) & 0xFF)" : "signal \(status & 0x7F)"
+      throw CommandFailure(.failure, "'\(command)' ended with \(how); nothing was committed, so the next pull gives the same records")
+    }
+  }
+}

@@ -1,0 +1,43 @@
+internal import ArgumentParser
+internal import RecordBlocks
+internal import SegmentQueue
+
+/// `sluice queue cat`.
+struct QueueCatCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cat", abstract: "Print the queue's lines, also while it is in use.",
+    discussion: "Prints up to what was durable at the start. 'sluice pull' waits for more, and remembers how far it came.")
+
+  @OptionGroup var queue: QueueArgument
+
+  @Option(help: ArgumentHelp("The first record to print: oldest, newest, or an offset.", valueName: "OFFSET"))
+  var from: OffsetArgument = .oldest
+
+  @Option(help: ArgumentHelp("The most lines to print.", valueName: "N"))
+  var count: Int?
+
+  @Flag(help: "Tell gaps (records that were lost) on standard error.")
+  var gaps = false
+
+  func validate() throws {
+    if let count, count < 0 { throw ValidationError("--count is a number of lines, 0 or more") }
+  }
+
+  func run() throws {
+    let files = try queue.files()
+    let start = try from.resolved(in: files.startOffset..<files.durableEnd, of: queue.queue)
+    var allowance = Allowance(records: count)
+    guard !allowance.isUsedUp else { return }
+    try files.read(from: start) { batch in
+      switch batch.content {
+      case .gap(let gap):
+        if gaps { DiagnosticOutput.shared.line(gap.sentence(batch.first..<batch.next)) }
+        return true
+      case .records(let slices):
+        let (taken, isAll) = try allowance.take(slices)
+        for slice in taken { try slice.lines().withUnsafeBytes { (bytes) throws(CommandFailure) in try StandardOutput.write(bytes) } }
+        return isAll && !allowance.isUsedUp
+      }
+    }
+  }
+}

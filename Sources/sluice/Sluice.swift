@@ -1,0 +1,63 @@
+internal import ArgumentParser
+internal import Glibc
+internal import SegmentQueue
+
+/// The command line. Every command is a type of its own under Commands and Queue.
+struct Sluice: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sluice",
+    abstract:
+      "Takes logs from fast producers, keeps them in a compressed queue on disk, and lets slow consumers draw them at their own pace.",
+    discussion: """
+      A pipeline file names sources, a queue and sinks; 'sluice run' runs it. A queue is a directory, and its sealed segments are ordinary gzip files of \
+      lines: zcat reads them.
+
+      \(ExitCode.table)
+      """,
+    subcommands: [
+      RunCommand.self, CheckCommand.self, PushCommand.self, PullCommand.self, QueueCommand.self, VersionCommand.self,
+    ])
+
+  /// Reads a command line. `--drain` may stand alone or with a value; a value is only ever joined to it, so that `--drain FILE` means what it seems to.
+  static func parse(commandLine: [String]) throws -> any ParsableCommand {
+    let end = commandLine.firstIndex(of: "--") ?? commandLine.endIndex
+    let options = commandLine[..<end].map { $0 == "--drain" ? "--drain=\(DrainArgument.everything)" : $0 }
+    return try parseAsRoot(options + commandLine[end...])
+  }
+}
+
+@main
+enum Main {
+  static func main() async {
+    Process.prepare()
+    do {
+      var command = try Sluice.parse(commandLine: Array(CommandLine.arguments.dropFirst()))
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      end(with: error)
+    }
+  }
+
+  /// Prints an error and ends the process with its exit code.
+  private static func end(with error: any Error) -> Never {
+    switch error {
+    case let failure as CommandFailure:
+      if !failure.message.isEmpty { DiagnosticOutput.shared.line("sluice: \(Escaping.lines(failure.message))") }
+      exit(failure.code.rawValue)
+    case let error as QueueError:
+      DiagnosticOutput.shared.line("sluice: \(Escaping.lines(error.description))")
+      exit(ExitCode(error.code).rawValue)
+    default:
+      // Help and version requests come as errors too. ArgumentParser's own code for a wrong command line is 64.
+      let code = Sluice.exitCode(for: error)
+      let message = Sluice.fullMessage(for: error)
+      let fd = code.isSuccess ? STDOUT_FILENO : STDERR_FILENO
+      if !message.isEmpty { Terminal.write(message.hasSuffix("\n") ? message : message + "\n", to: fd) }
+      exit(code == .validationFailure ? ExitCode.usage.rawValue : code.rawValue)
+    }
+  }
+}

@@ -1,0 +1,94 @@
+internal import ArgumentParser
+internal import RecordBlocks
+internal import Testing
+
+@testable internal import sluice
+
+@Suite struct ArgumentTests {
+  @Test func `an offset is oldest, newest or a number`() {
+    #expect(OffsetArgument(argument: "oldest") == .oldest)
+    #expect(OffsetArgument(argument: "newest") == .newest)
+    #expect(OffsetArgument(argument: "4812345") == .at(Offset(4_812_345)))
+    for wrong in ["", "-1", "1.5", "0x10", "Oldest", "99999999999999999999"] { #expect(OffsetArgument(argument: wrong) == nil) }
+  }
+
+  @Test func `an offset after the end is an error that names the range`() throws {
+    let kept = Offset(10)..<Offset(20)
+    #expect(try OffsetArgument.oldest.resolved(in: kept, of: "q") == Offset(10))
+    #expect(try OffsetArgument.newest.resolved(in: kept, of: "q") == Offset(20))
+    #expect(try OffsetArgument.at(Offset(3)).resolved(in: kept, of: "q") == Offset(3))
+    let error = #expect(throws: CommandFailure.self) { try OffsetArgument.at(Offset(21)).resolved(in: kept, of: "data/q") }
+    #expect(error?.code == .usage)
+    #expect(error?.message == "offset 21 is after the end of data/q, which keeps 10..<20")
+  }
+
+  @Test(arguments: [("20s", 20.0), ("500ms", 0.5), ("1h", 3600), ("2min", 120), ("1.5s", 1.5), ("0s", 0), ("1d", 86_400)])
+  func `durations carry a unit`(text: String, seconds: Double) {
+    #expect(DurationArgument(argument: text)?.duration.seconds == seconds)
+  }
+
+  @Test(arguments: ["", "20", "s", "-1s", "1.s", ".5s", "1e3s", "1 week", "99999999999999999d"])
+  func `what is no duration is refused`(text: String) {
+    #expect(DurationArgument(argument: text) == nil)
+  }
+
+  @Test(arguments: [("1", 1), ("64MiB", 64 << 20), ("500kB", 500_000), ("1.5KiB", 1536)])
+  func `sizes may carry a unit`(text: String, bytes: Int) {
+    #expect(SizeArgument(argument: text)?.bytes == bytes)
+  }
+
+  @Test(arguments: ["", "0", "-1", "MiB", "1mib", "1 GiBs"])
+  func `what is no size is refused`(text: String) {
+    #expect(SizeArgument(argument: text) == nil)
+  }
+}
+
+@Suite struct CommandLineTests {
+  private func refusal(_ arguments: [String]) -> String? {
+    do {
+      _ = try Sluice.parse(commandLine: arguments)
+      return nil
+    } catch {
+      return Sluice.message(for: error)
+    }
+  }
+
+  @Test(arguments: [
+    ["run", "a.yaml", "b.yaml", "--once", "--drain"], ["run", "--drain", "a.yaml"],
+    ["run", "a.yaml", "--drain=30s", "--log-format", "json", "--log-level", "debug", "--no-status"],
+    ["check", "a.yaml", "--output", "json"], ["push", "data/q", "--create"],
+    ["pull", "data/q", "--consumer", "c", "--commit", "--create", "--from", "newest", "--output", "x.gz"],
+    ["pull", "data/q", "--max-records", "10", "--max-bytes", "1MiB", "--wait", "20s", "--follow"], ["queue", "list"],
+    ["queue", "list", "data", "--output", "json"],
+    ["queue", "show", "q"], ["queue", "cat", "q", "--from", "7", "--count", "3", "--gaps"], ["queue", "verify", "q"],
+    ["queue", "seek", "q", "c", "oldest"],
+    ["queue", "seal", "q"], ["queue", "trim", "q", "--before", "100", "--force"], ["version"],
+  ])
+  func `every documented form is understood`(arguments: [String]) {
+    #expect(refusal(arguments) == nil)
+  }
+
+  @Test(arguments: [
+    (["run"], "FILE"), (["run", "a.yaml", "--listen", "127.0.0.1:7171"], "no HTTP side"),
+    (["queue", "show", "q", "--server", "http://h"], "no HTTP side"),
+    (["run", "a.yaml", "--drain=soon"], "soon"), (["pull", "q", "--commit"], "--consumer"),
+    (["pull", "q", "--consumer", "c", "--commit", "--follow"], "holds the queue"),
+    (["pull", "q", "--consumer", "c", "--from", "1"], "seek"), (["pull", "q", "--create"], "--commit"),
+    (["pull", "q", "--output", "a", "--exec", "b"], "one of them"),
+    (["pull", "q", "--max-records", "0"], "1 or more"), (["queue", "seek", "q", "c", "yesterday"], "yesterday"),
+    (["queue", "trim", "q"], "--before"),
+    (["queue", "show", "q", "--output", "xml"], "xml"),
+  ])
+  func `what can't be done is refused with the reason`(arguments: [String], word: String) throws {
+    let message = try #require(refusal(arguments))
+    #expect(message.contains(word), "\(message)")
+  }
+
+  @Test func `the help of each command that can fail in more than one way tells the exit codes`() {
+    let commands: [any ParsableCommand.Type] = [Sluice.self, RunCommand.self, PushCommand.self, PullCommand.self, QueueCommand.self]
+    for command in commands {
+      let help = Sluice.helpMessage(for: command, columns: 400)
+      for code in ExitCode.allCases { #expect(help.contains("\(code.rawValue)   \(code.meaning)"), "\(command)") }
+    }
+  }
+}
