@@ -62,4 +62,9 @@ void linux_bound_malloc(void);
 /// Gives free memory of all arenas back to the kernel now (`man 3 malloc_trim`).
 void linux_trim_malloc(void);
 
+/// Sets glibc's allocator up for a process that moves large buffers between threads for ever: few arenas, and memory that is free goes back to the kernel (`man 3 mallopt`).
+void linux_bound_malloc(void);
+/// Gives free memory of all arenas back to the kernel now (`man 3 malloc_trim`).
+void linux_trim_malloc(void);
+
 #endif
