@@ -54,7 +54,10 @@ extension TailEngine {
     stream.clean = Self.isSettled(file) ? (file.size, file.modified) : nil
     setWakeTime(stream, stream.hasPartial ? rule.deadline(stream.lastLine, now: now) : nil)
     if let gzip = input.gzip {
-      if gzip.ending == .damaged { log.damagedGzip(stream.identity.path, stream.readEnd) }
+      if gzip.ending == .damaged, !stream.toldDamage {
+        stream.toldDamage = true
+        log.damagedGzip(stream.identity.path, stream.readEnd)
+      }
       // The inflater's memory is for those who read.
       if !stream.isGone { closeInput(stream) }
     }
@@ -81,7 +84,8 @@ extension TailEngine {
   func openInput(_ stream: TailedStream) -> Bool {
     if stream.input != nil { return true }
     guard !stream.isGone else { return false }
-    if open.count >= configuration.maxOpenFiles, !closeOne() {
+    // One more than the bound, when all others are deleted files with unread bytes: one of them may wait for just this stream.
+    if open.count >= configuration.maxOpenFiles, !closeOne(), open.count > configuration.maxOpenFiles {
       hold(stream)
       return false
     }
@@ -131,16 +135,16 @@ extension TailEngine {
   /// Frees a descriptor: of a file that was read to its end rather than of one with unread bytes, of the one that waited longest; never
   /// of a file that
   /// only its descriptor leads to, unless all was read of it.
-  private func closeOne() -> Bool {
+  func closeOne(onlyIdle: Bool = false) -> Bool {
     var best: TailedStream?
     var bestRank = (3, UInt64.max)
     for stream in open.values {
-      let isDone = stream.isCaughtUp && !stream.hasPartial
+      let isDone = stream.isCaughtUp && !stream.hasPartial && !stream.isReady && !stream.hasUnseenBytes
       if stream.holdsLastDescriptor && !isDone { continue }
-      let rank = (stream.holdsLastDescriptor ? 1 : stream.isCaughtUp ? 0 : 2, stream.lastTurn)
+      let rank = (stream.holdsLastDescriptor ? 1 : stream.isCaughtUp && !stream.hasUnseenBytes ? 0 : 2, stream.lastTurn)
       if rank < bestRank { (best, bestRank) = (stream, rank) }
     }
-    guard let best else { return false }
+    guard let best, !onlyIdle || bestRank.0 == 0 else { return false }
     if best.holdsLastDescriptor { forget(best) } else { closeInput(best) }
     return true
   }

@@ -236,9 +236,8 @@ final class TailEngine {
 
   /// Opens files with unread bytes as far as descriptors go, so that their deletion takes nothing away.
   func openAhead() {
-    for stream in queue[queueStart...]
-    where stream.input == nil && !stream.isForgotten && !RotationName.isGzip(stream.identity.path.lastNameBytes) {
-      if open.count >= configuration.maxOpenFiles { return }
+    for stream in queue[queueStart...] where stream.input == nil && stream.hasUnseenBytes && !stream.isForgotten {
+      if open.count >= configuration.maxOpenFiles, !closeOne(onlyIdle: true) { return }
       _ = openInput(stream)
     }
   }

@@ -51,6 +51,8 @@ final class TailedStream {
   var lastTurn: UInt64 = 0
   /// In place of its content another was found in its file (before its first use in this run).
   var wasOverwritten = false
+  /// That its compressed data is damaged was told.
+  var toldDamage = false
   /// It was searched for among all files of its directory.
   var wasSearched = false
   /// The last error at opening or reading was told.
@@ -74,6 +76,9 @@ final class TailedStream {
 
   /// Read to its end, with nothing left that waits to be completed.
   var isFinished: Bool { isForgotten || isTroubled || (isGone && input == nil) || (isCaughtUp && !hasPartial && !isReady) }
+
+  /// The last look saw more than was read (never told of a compressed file).
+  var hasUnseenBytes: Bool { knownSize > readEnd }
 
   /// Its file can still be read, under a name or through the open descriptor.
   var isReachable: Bool { !isGone || input != nil }

@@ -5,8 +5,8 @@ internal import Glibc
 struct LineCutter: Sendable {
   /// What to take.
   enum Cut: Hashable, Sendable {
-    /// So many bytes: whole lines, each with its line feed.
-    case lines(bytes: Int, count: Int)
+    /// So many bytes: whole lines, each with its line feed. `isShort`: more can be taken at once behind them (a line over the limit).
+    case lines(bytes: Int, count: Int, isShort: Bool)
     /// So many bytes without a line feed: a piece of a line over the limit, or a last line that was released.
     case piece(bytes: Int, isOverLimit: Bool)
     /// Nothing yet: a longer stretch must be read.
@@ -26,7 +26,7 @@ struct LineCutter: Sendable {
     if let last = linux_memrchr(base, 0x0A, bytes.count) {
       let length = last - base + 1
       if length > maxLineBytes + 1, let shorter = cutBeforeOverlong(bytes, length) { return shorter }
-      return .lines(bytes: length, count: linux_count_byte(base, length, 0x0A))
+      return .lines(bytes: length, count: linux_count_byte(base, length, 0x0A), isShort: bytes.count - length > maxLineBytes)
     }
     if bytes.count > maxLineBytes { return .piece(bytes: Self.wholeCharacters(bytes, maxLineBytes), isOverLimit: true) }
     if !atEnd { return .needsMore }
@@ -41,7 +41,7 @@ struct LineCutter: Sendable {
     while start < length, let feed = memchr(base + start, 0x0A, length - start) {
       let end = UnsafeRawPointer(feed) - base
       if end - start > maxLineBytes {
-        if start > 0 { return .lines(bytes: start, count: count) }
+        if start > 0 { return .lines(bytes: start, count: count, isShort: true) }
         return .piece(bytes: Self.wholeCharacters(bytes, maxLineBytes), isOverLimit: true)
       }
       start = end + 1

@@ -126,10 +126,10 @@ final class RecordReader {
         let (atEnd, release) = observe(stream, input, got: got, capacity: capacity, isLimited: isLimited, now: now)
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<got])
         switch cutter.cut(bytes, atEnd: atEnd, releasesPartial: release == .everything) {
-        case .lines(let length, let count):
+        case .lines(let length, let count, let isShort):
           stream.advance(over: UnsafeRawBufferPointer(rebasing: bytes[..<length]), input, isUnended: false)
-          if atEnd { stream.scanned = stream.readEnd }
-          outcome = .records(more: !atEnd || (length < got && release == .everything))
+          if atEnd, !isShort { stream.scanned = stream.readEnd }
+          outcome = .records(more: !atEnd || isShort || (length < got && release == .everything))
           return (length, count)
         case .piece(let length, let isOverLimit):
           piece = length
@@ -173,13 +173,18 @@ final class RecordReader {
     let (atEnd, release) = observe(stream, input, got: got, capacity: capacity, isLimited: isLimited, now: now)
     let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<got])
     let known: Int
+    var isShort = false
     if let multiline {
       let (needsMore, wholeLines) = multiline.cut(bytes, atEnd: atEnd, release: release, into: &records)
       if needsMore { return nil }
       known = wholeLines
     } else {
-      guard cutLines(bytes, atEnd: atEnd, releasesPartial: release == .everything) else { return nil }
-      known = got - (records.last?.next ?? 0)
+      switch cutLines(bytes, atEnd: atEnd, releasesPartial: release == .everything) {
+      case .needsMore: return nil
+      case .lines(_, _, let short): isShort = short
+      case .piece, .partial: break
+      }
+      known = isShort ? 0 : got - (records.last?.next ?? 0)
     }
     guard !records.isEmpty else {
       stream.scanned = stream.place.position + UInt64(known)
@@ -190,18 +195,18 @@ final class RecordReader {
     stream.advance(over: UnsafeRawBufferPointer(rebasing: bytes[..<taken]), input, isUnended: isUnended)
     stream.scanned = stream.place.position
     if isAll, atEnd { stream.scanned += UInt64(known) }
-    return .records(more: !isAll || !atEnd || (taken < got && release != .nothing) || records.last!.isOverLimit)
+    return .records(more: !isAll || !atEnd || isShort || (taken < got && release != .nothing) || records.last!.isOverLimit)
   }
 
-  /// Cuts into records of one line; false when a longer stretch must be read.
-  private func cutLines(_ bytes: UnsafeRawBufferPointer, atEnd: Bool, releasesPartial: Bool) -> Bool {
+  /// Cuts into records of one line each.
+  private func cutLines(_ bytes: UnsafeRawBufferPointer, atEnd: Bool, releasesPartial: Bool) -> LineCutter.Cut {
     records.removeAll(keepingCapacity: true)
-    switch cutter.cut(bytes, atEnd: atEnd, releasesPartial: releasesPartial) {
-    case .needsMore: return false
-    case .partial: return true
+    let cut = cutter.cut(bytes, atEnd: atEnd, releasesPartial: releasesPartial)
+    switch cut {
+    case .needsMore, .partial: break
     case .piece(let length, let isOverLimit):
       records.append(MultilineCutter.Record(start: 0, end: length, isUnended: true, isOverLimit: isOverLimit))
-    case .lines(let length, let count):
+    case .lines(let length, let count, _):
       records.reserveCapacity(count)
       var start = 0
       while start < length, let feed = memchr(bytes.baseAddress! + start, 0x0A, length - start) {
@@ -210,7 +215,7 @@ final class RecordReader {
         start = end + 1
       }
     }
-    return true
+    return cut
   }
 
   /// Writes records until the batch is full; returns the bytes of the file that they cover.
@@ -219,37 +224,28 @@ final class RecordReader {
     var next = 0
     var taken = 0
     var isUnended = false
-    batch.appendInPlace(capacity: Self.outputRoom) { room in
+    // A long record comes alone, in as much room as it needs.
+    let firstRoom = encoder.capacity(forMessage: records[0].end - records[0].start, limit: encodedLimit)
+    batch.appendInPlace(capacity: max(Self.outputRoom, firstRoom)) { room in
       var written = 0
       while next < records.count, written < Self.batchBytes {
         let record = records[next]
         let message = UnsafeRawBufferPointer(rebasing: bytes[record.start..<record.end])
-        guard encoder.capacity(forMessage: message.count) <= Self.outputRoom - written else { break }
-        let (count, isInvalid) = encoder.write(
-          message, unended: record.isUnended, continues: next == 0 && continues, to: room.baseAddress! + written)
-        if isInvalid { invalidRecords += 1 }
-        if record.isOverLimit { splitRecords += 1 }
-        isUnended = record.isUnended
-        written += count
-        taken = record.next
+        guard encoder.capacity(forMessage: message.count, limit: encodedLimit) <= room.count - written else { break }
+        let result = encoder.write(
+          message, limit: encodedLimit, unended: record.isUnended, continues: next == 0 && continues, to: room.baseAddress! + written)
+        written += result.count
         next += 1
+        let isCut = result.taken < message.count
+        isUnended = record.isUnended || isCut
+        taken = isCut ? record.start + result.taken : record.next
+        if result.isInvalid { invalidRecords += 1 }
+        if record.isOverLimit || isCut { splitRecords += 1 }
+        if isCut { break }
       }
       return (written, next)
     }
-    if next > 0 { return (taken, isUnended) }
-    // The first record is a long one.
-    let record = records[0]
-    let message = UnsafeRawBufferPointer(rebasing: bytes[record.start..<record.end])
-    let (length, escaped) = JSONRecordEncoder.measure(message, limit: encodedLimit)
-    isUnended = record.isUnended || length < message.count
-    if record.isOverLimit || length < message.count { splitRecords += 1 }
-    batch.appendInPlace(capacity: escaped + encoder.overhead) { room in
-      let piece = UnsafeRawBufferPointer(rebasing: message[..<length])
-      let (count, isInvalid) = encoder.write(piece, unended: isUnended, continues: continues, to: room.baseAddress!)
-      if isInvalid { invalidRecords += 1 }
-      return (count, 1)
-    }
-    return (length < message.count ? record.start + length : record.next, isUnended)
+    return (taken, isUnended)
   }
 
   /// Looks only at what came since the last look at a long unended record; false when it still has no end and none is due.

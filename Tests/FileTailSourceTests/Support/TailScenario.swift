@@ -4,6 +4,7 @@ import PipelineCore
 import RecordBlocks
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import FileTailSource
@@ -42,7 +43,8 @@ final class LogLines: Sendable {
 
 /// A directory of log files, a file tail over it that is driven step by step, and what it gave.
 final class TailScenario {
-  let directory: FilePath
+  private let temporary = TemporaryDirectory()
+  var directory: FilePath { temporary.path }
   let clock = ManualClock()
   let logs = LogLines()
   var output = CollectingOutput()
@@ -53,18 +55,10 @@ final class TailScenario {
   private(set) var source: FileTailSource?
 
   init(paths: [String] = ["app.log"], _ configure: (inout FileTailSource.Configuration) -> Void = { _ in }) throws {
-    var template = Array("/tmp/sluice-tail-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
-    directory = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
     configuration = FileTailSource.Configuration(name: "test", paths: paths, logger: logs.logger())
     configuration.workingDirectory = directory
     configuration.hostName = "host"
     configure(&configuration)
-  }
-
-  deinit {
-    engine = nil
-    run("rm", "-rf", directory.string)
   }
 
   // MARK: - The tail
