@@ -67,7 +67,8 @@ private let syslog = SourceComponent(type: "syslog") { context in
   let source = SyslogSource(
     SyslogSource.Configuration(
       name: context.definition.name, listen: SyslogSource.Address(host: syslog.listen.host, port: syslog.listen.port),
-      format: syslog.format == .json ? .json : .raw, receiveBufferBytes: syslog.receiveBufferBytes, utcOffsetMinutes: syslog.utcOffsetMinutes,
+      format: syslog.format == .json ? .json : .raw, receiveBufferBytes: syslog.receiveBufferBytes,
+      utcOffsetMinutes: syslog.utcOffsetMinutes,
       logger: context.logger))
   try source.bind()
   return source
