@@ -44,12 +44,13 @@ public enum JSONText {
       if byte < 0x80 {
         written &+= escapeASCII(byte, into: output + written)
         input &+= 1
-      } else {
+        continue
+      }
+      // Text that isn't ASCII mostly goes on so.
+      repeat {
         let (length, valid) = sequence(base + input, available: count &- input)
         if valid {
-          for index in 0..<length {
-            output.storeBytes(of: base.load(fromByteOffset: input &+ index, as: UInt8.self), toByteOffset: written &+ index, as: UInt8.self)
-          }
+          copyFew(base + input, length, available: count &- input, to: output + written)
           written &+= length
         } else {
           output.storeBytes(of: 0xEF, toByteOffset: written, as: UInt8.self)
@@ -59,7 +60,7 @@ public enum JSONText {
           replaced = true
         }
         input &+= length
-      }
+      } while input < count && base.load(fromByteOffset: input, as: UInt8.self) >= 0x80
     }
     return (written, replaced)
   }
@@ -126,6 +127,18 @@ public enum JSONText {
     return (ascii | word) & (ones &* 0x80)
   }
 
+  /// Copies up to four bytes; all four when there are as many, since what lies behind is written over.
+  @inline(__always)
+  private static func copyFew(_ source: UnsafeRawPointer, _ count: Int, available: Int, to output: UnsafeMutableRawPointer) {
+    if available >= 4 {
+      output.storeBytes(of: source.loadUnaligned(as: UInt32.self), as: UInt32.self)
+    } else {
+      for index in 0..<count {
+        output.storeBytes(of: source.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index, as: UInt8.self)
+      }
+    }
+  }
+
   private static func escapeASCII(_ byte: UInt8, into output: UnsafeMutableRawPointer) -> Int {
     let short: UInt8
     switch byte {
@@ -155,10 +168,12 @@ public enum JSONText {
   /// The well-formed sequence that begins with a byte above 0x7F, or the maximal part of an ill-formed one (Unicode standard, table 3-7).
   private static func sequence(_ bytes: UnsafeRawPointer, available: Int) -> (length: Int, valid: Bool) {
     let lead = bytes.load(as: UInt8.self)
+    if lead >= 0xC2, lead <= 0xDF {
+      return available > 1 && bytes.load(fromByteOffset: 1, as: UInt8.self) & 0xC0 == 0x80 ? (2, true) : (1, false)
+    }
     let length: Int
     var second: ClosedRange<UInt8> = 0x80...0xBF
     switch lead {
-    case 0xC2...0xDF: length = 2
     case 0xE0:
       length = 3
       second = 0xA0...0xBF
