@@ -34,14 +34,20 @@ public final class ThreadExecutor: TaskExecutor, @unchecked Sendable {  // the s
 
   /// Runs `body` on a thread of its own, which has no more work when this returns and ends.
   ///
-  /// `@concurrent`, because a function that runs where its caller does would begin on the caller's thread and come to its own only after
-  /// the first suspension.
+  /// As a child task, which begins its life on the thread. `withTaskExecutorPreference` alone won't do: `body` would begin where its caller runs and come
+  /// to its thread after the first suspension only, and an optimised build leaves out the switch even when `body` is `@concurrent`.
   public static func run<R: Sendable, E: Error>(
-    named name: String, _ body: @Sendable @concurrent () async throws(E) -> R
+    named name: String, _ body: @escaping @Sendable () async throws(E) -> R
   ) async throws(E) -> R {
     let executor = ThreadExecutor(named: name)
     defer { executor.finish() }
-    return try await withTaskExecutorPreference(executor, operation: body)
+    let result = await withTaskGroup(of: Result<R, E>.self) { group in
+      group.addTask(executorPreference: executor) {
+        do throws(E) { return .success(try await body()) } catch { return .failure(error) }
+      }
+      return await group.next()!
+    }
+    return try result.get()
   }
 
   /// Takes a job; called by Swift's runtime.
