@@ -144,9 +144,10 @@ void linux_bound_malloc(void) {
 #ifdef __GLIBC__
     // An arena per thread, the default up to eight a core, keeps what each thread once needed.
     mallopt(M_ARENA_MAX, 2);
-    // Buffers of a block or a read chunk are reused from the heap (mapping one anew costs a page fault each 4 KiB); larger ones are rare and go back at once.
+    // Buffers of a block's lines or a read chunk are mapped and go back at once: in the heap, between the smaller compressed blocks, they would leave holes of four times what lives.
+    // Mapping anew costs a page fault each 4 KiB, a few per cent of what compressing the page costs.
     // Setting either threshold also ends their adjustment upwards (to 32 MiB), after which what was freed would stay.
-    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_MMAP_THRESHOLD, 192 << 10);
     mallopt(M_TRIM_THRESHOLD, 8 << 20);
 #endif
 }

@@ -69,6 +69,9 @@ public struct StoredBlock: Sendable {
     uncompressed = nil
   }
 
+  /// Bytes of memory that the block takes: its member, and its lines when they are there.
+  public var memoryByteCount: Int { member.count + (uncompressed?.count ?? 0) }
+
   /// The same block without the uncompressed lines, for keeping less in memory.
   public var compressedOnly: StoredBlock { StoredBlock(header: header, member: member, uncompressed: nil) }
 

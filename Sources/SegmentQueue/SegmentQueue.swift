@@ -50,10 +50,10 @@ public final class SegmentQueue: Sendable {
   /// Lines admitted and not yet written. Two compressors with a block each, one being written and one being filled need about a megabyte;
   /// four keep them busy over hiccups.
   static let inFlightLimit = 4 << 20
-  /// Compressed blocks written and not yet synced: they stay in memory until then.
-  static let unsyncedLimit = 16 << 20
+  /// Memory for blocks written and not yet synced: they stay there until then.
+  static let unsyncedLimit = 6 << 20
   /// Newest blocks kept in memory for consumers that have caught up.
-  static let recentLimit = 8 << 20
+  static let recentLimit = 4 << 20
   /// A block is closed at this many bytes of lines: larger ones compress no better, smaller ones worse (see <doc:BlockFormat>).
   static let blockByteCount = 256 << 10
   /// A block is closed when its checkpoints reach this many bytes: they must fit its header.

@@ -45,6 +45,7 @@ struct WriteState {
 
   // Written, not yet durable.
   var unsynced: [Unsynced] = []
+  /// Bytes of memory that these take.
   var unsyncedBytes = 0
   var syncPoint: SyncPoint?
   var isSyncing = false
@@ -137,10 +138,10 @@ struct WriteState {
       table.apply(header.entries)
       durableEnd = header.end
       durableTally = Tally(after: header)
-      unsyncedBytes -= entry.block.member.count
+      unsyncedBytes -= entry.block.memoryByteCount
       if header.offsetCount > 0 {
         recent.append(entry.block)
-        recentBytes += entry.block.member.count + header.lineByteCount
+        recentBytes += entry.block.memoryByteCount
       }
       if let pending = entry.pending {
         pending.outcome = .durable
@@ -165,7 +166,7 @@ struct WriteState {
   mutating func trimRecent(to limit: Int) {
     var excess = 0
     while recentBytes > limit && excess < recent.count - 1 {
-      recentBytes -= recent[excess].member.count + recent[excess].header.lineByteCount
+      recentBytes -= recent[excess].memoryByteCount
       excess += 1
     }
     recent.removeFirst(excess)

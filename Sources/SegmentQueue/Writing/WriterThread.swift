@@ -134,8 +134,10 @@ struct WriterThread {
     let resumptions = queue.monitor.withLock { state in
       state.writing = nil
       state.endOffset = end
-      state.unsynced.append(WriteState.Unsynced(block: block, pending: pending, position: point.position))
-      state.unsyncedBytes += block.member.count
+      // While the disk lags, only what a rewrite would need is kept: the compressed lines.
+      let kept = state.unsyncedBytes < SegmentQueue.unsyncedLimit / 4 ? block : block.compressedOnly
+      state.unsynced.append(WriteState.Unsynced(block: kept, pending: pending, position: point.position))
+      state.unsyncedBytes += kept.memoryByteCount
       state.syncPoint = point
       state.inFlightBytes -= pending?.byteCount ?? 0
       if state.isFull {
@@ -307,7 +309,7 @@ struct WriterThread {
       let end = writer.end
       queue.monitor.withLock { state in
         state.unsynced = rewritten
-        state.unsyncedBytes = rewritten.reduce(0) { $0 + $1.block.member.count }
+        state.unsyncedBytes = rewritten.reduce(0) { $0 + $1.block.memoryByteCount }
         state.syncPoint = point
         state.syncFailure = nil
         state.endOffset = end
