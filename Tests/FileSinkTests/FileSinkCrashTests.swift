@@ -103,4 +103,11 @@ import Testing
       #expect(next.contents("/logs/new.log").map(text) == "two\n")
     }
   }
+
+  @Test func `What is committed survives a power cut also in directories that the sink made`() async throws {
+    let files = SimulatedFileSystem()
+    let run = SimulatedRun(template: "/logs/%Y/%m/app.log", rotateBytes: nil)
+    _ = try await run.deliver(SimulatedRun.input, on: files)
+    #expect(try files.crash(.unsyncedLost).contents("/logs/2026/09/app.log") == SimulatedRun.input.bytes)
+  }
 }

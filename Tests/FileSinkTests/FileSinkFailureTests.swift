@@ -54,6 +54,16 @@ import Testing
     }
   }
 
+  @Test func `After a failed sync of the directory the next try takes another name`() async throws {
+    let run = SimulatedRun(template: "/logs/app.log", rotateBytes: nil)
+    let files = SimulatedFileSystem()
+    files.failOperations(with: .ioError, once: true) { $0.kind == .syncDirectory && $0.path == "logs" }
+    let driver = try await run.deliver(SimulatedRun.input, on: files, tries: 1)
+    #expect(driver.errors.count == 1)
+    #expect(files.contents("/logs/app.log") == [])
+    #expect(try files.contents("/logs/app.0001.log") == SimulatedRun.input.bytes)
+  }
+
   @Test func `On a full disk deliveries fail with the reason and what helps, and go on when there is room`() async throws {
     let run = SimulatedRun(rotateBytes: nil)
     let files = SimulatedFileSystem(capacityBytes: 900)
