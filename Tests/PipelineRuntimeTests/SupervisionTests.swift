@@ -107,6 +107,31 @@ import Testing
     await queue.close()
   }
 
+  @Test func `a stop ends a run whose sources have ended while the queue is full`() async throws {
+    var fixture = RunFixture()
+    fixture.options.maxSize = 400 << 10
+    let queue = try fixture.open()
+    // Lines that don't compress, more than there is room for, and a sink that takes none.
+    var random = SplitMix64(seed: 1)
+    let lines = (0..<400).map { _ in String((0..<4000).map { _ in Character(UnicodeScalar(UInt8.random(in: 0x30...0x7A, using: &random))) })
+    }
+    let hanging = ScriptedSink(.repeatsRange) { (_, _) async throws(DeliveryError) in
+      try? await untilCancelled()
+      throw DeliveryError(.retry(after: nil), "cancelled")
+    }
+    var bounds = ShutdownBounds.patient
+    (bounds.synchronize, bounds.sinks) = (.milliseconds(20), .milliseconds(20))
+    let runner = fixture.runner(queue, sources: [source(lines)], sinks: [plan(hanging)], bounds: bounds)
+    let run = Task { await runner.run(until: .sourcesEnd) }
+    await eventually { queue.status().isFull }
+    await runner.sourceProgress[0].wait { $0.activity == .ended }
+    run.cancel()
+    let outcome = await run.value
+    #expect(outcome.ending == .stopped)
+    #expect(outcome.leftBehind.isEmpty)
+    await queue.close()
+  }
+
   @Test func `a stop before anything began ends at once`() async throws {
     let fixture = RunFixture()
     let queue = try fixture.open()

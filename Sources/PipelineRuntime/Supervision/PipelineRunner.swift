@@ -143,9 +143,15 @@ public final class PipelineRunner: Sendable {
   private func reach(_ ending: RunEnding) async -> PipelineOutcome.Ending {
     await control.wait { $0.stopRequested || $0.failure != nil || ($0.sourcesEnded && ending != .forever) }
     if let ending = early { return ending }
-    do { try await queue.synchronize() } catch {
-      logger.error("the queue can't be synced; what isn't on the disk is read again by the next run", metadata: ["error": "\(error)"])
+    // Not awaited itself: in a full queue it lasts until a consumer makes room, and a stop must end it.
+    Task { [queue, control, logger] in
+      do { try await queue.synchronize() } catch {
+        logger.error("the queue can't be synced; what isn't on the disk is read again by the next run", metadata: ["error": "\(error)"])
+      }
+      control.change { $0.isDurable = true }
     }
+    await control.wait { $0.stopRequested || $0.isDurable }
+    if let ending = early { return ending }
     guard case .drained(let timeout) = ending else { return .sourcesEnded }
     control.change { $0.phase = .draining(to: queue.durableEnd) }
     let isOver: @Sendable (RunState) -> Bool = { $0.stopRequested || $0.sinksEnded }

@@ -6,6 +6,8 @@ struct RunState: Sendable {
   var stopRequested = false
   var sourcesEnded = false
   var sinksEnded = false
+  /// Sources have ended and the queue has synced all that they wrote.
+  var isDurable = false
   /// The last sync of a stop is over.
   var isSynchronised = false
   /// A source that never worked, and why.
