@@ -193,6 +193,16 @@ class Test:
         """`sluice run`."""
         return self.start_sluice("run", file, *arguments, prefix=prefix, **options)
 
+    def started(self, run):
+        """Waits until a run works: queues open, sources and sinks at it."""
+        self.until("the run to start", lambda: run.stderr.count("pipeline starts") > 0, alive=run)
+        return run
+
+    def stop(self, run, code=0):
+        """SIGTERM, and the end within the promised time (and some, for a busy machine)."""
+        run.signal(signal.SIGTERM)
+        self.equal(run.wait(10), code, f"exit code after SIGTERM\n{run.stderr_tail}")
+
     def sluice(self, *arguments, code=0, seconds=60, **options):
         """Runs a command to its end and gives its standard output."""
         process = self.start_sluice(*arguments, **options)

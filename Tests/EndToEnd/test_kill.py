@@ -148,13 +148,13 @@ sinks: {{ out: {{ type: file, path: out.log }} }}
     writing.result()
     expected = [line[:-1] for line in corpus.lines(count, t.seed)]
     total = sum(map(len, expected)) + count
-    run = t.start_run()
+    run = t.started(t.start_run())
     try:
         t.until("all lines to come out", lambda: t.size("out.log") >= total, seconds=30, alive=run)
     except Failure:
         t.same_lines(expected, t.read("out.log").split(b"\n")[:-1], "what came out")
         raise
-    t.equal(stop(run), 0, "exit code after SIGTERM")
+    t.stop(run)
     t.note(f"{kills} kills, {rotations} rotations, {count} lines")
     return expected
 
@@ -172,12 +172,6 @@ def kill_while_rotating_glob(t):
     # Several files are read side by side: order holds in each of them.
     found = t.read("out.log").split(b"\n")[:-1]
     t.same_lines(sorted(expected, key=corpus.number), sorted(found, key=corpus.number), "what came out")
-
-
-def stop(run):
-    import signal
-    run.signal(signal.SIGTERM)
-    return run.wait(15)
 
 
 @test("an HTTP endpoint that knows Idempotency-Key takes every line once, in order, over twenty kills", seconds=240)
