@@ -32,15 +32,43 @@ import Testing
     (FileFacts(head: .tooShort, isLongEnough: false, samePath: true, sameBoot: false), 5000, true, .searchEarlier),
     (FileFacts(head: .different, isLongEnough: true, sameInode: true, samePath: true, sameBoot: false), 50, false, .searchEarlier),
     (FileFacts(head: .different, isLongEnough: true, samePath: true, sameBoot: false), 5000, true, .notThisFile),
-    // Nothing was delivered yet.
+    // Nothing was delivered yet, but its head was seen.
     (FileFacts(head: .same, isLongEnough: true, sameInode: true), 0, false, .goOn),
-    (FileFacts(head: .same, isLongEnough: true, samePath: true, sameBoot: false), 0, false, .goOn),
+    (FileFacts(head: .same, isLongEnough: true), 0, true, .goOn),
     (FileFacts(head: .same, isLongEnough: true, samePath: true), 0, false, .notThisFile),
+    (FileFacts(head: .different, isLongEnough: true, sameInode: true), 0, false, .startOver),
   ]
 
   @Test(arguments: resume.indices) func `whether a file is a stream's follows from content first`(_ index: Int) {
     let row = Self.resume[index]
-    #expect(ResumeDecision.decide(row.facts, position: row.position, hasFullHead: row.hasFullHead) == row.decision, "\(row.facts)")
+    let headLength = row.hasFullHead ? 1024 : 50
+    #expect(ResumeDecision.decide(row.facts, position: row.position, headLength: headLength) == row.decision, "\(row.facts)")
+  }
+
+  static let empty: [(facts: FileFacts, decision: ResumeDecision)] = [
+    (FileFacts(head: .same, sameInode: true, samePath: true), .goOn), (FileFacts(head: .same, sameInode: true, isRotationOfPath: true), .goOn),
+    (FileFacts(head: .same, sameInode: true), .notThisFile), (FileFacts(head: .same, samePath: true, sameBoot: false), .goOn),
+    (FileFacts(head: .same, samePath: true), .notThisFile), (FileFacts(head: .same, isRotationOfPath: true), .notThisFile),
+  ]
+
+  @Test(arguments: empty.indices) func `a file that was empty is known by its place alone`(_ index: Int) {
+    let row = Self.empty[index]
+    #expect(ResumeDecision.decide(row.facts, position: 0, headLength: 0) == row.decision, "\(row.facts)")
+  }
+
+  static let shortCopies: [(facts: FileFacts, end: CopyDecision.EndComparison?, decision: CopyDecision)] = [
+    (FileFacts(head: .same, isLongEnough: false), .same, .copy), (FileFacts(head: .same, isLongEnough: false), .different, .ownFile),
+    (FileFacts(head: .same, isLongEnough: false), nil, .undecided), (FileFacts(head: .tooShort, isLongEnough: false), .same, .ownFile),
+    (FileFacts(head: .tooShort, isLongEnough: false, isRotationOfPath: true), .same, .copy),
+    (FileFacts(head: .tooShort, isLongEnough: false, isRotationOfPath: true), .different, .ownFile),
+    (FileFacts(head: .different, isLongEnough: false), nil, .ownFile),
+  ]
+
+  @Test(arguments: shortCopies.indices) func `a file shorter than what was read is a copy when it ends as the original did there`(
+    _ index: Int
+  ) {
+    let row = Self.shortCopies[index]
+    #expect(CopyDecision.decide(row.facts, position: 5000, hasFullHead: true, end: row.end) == row.decision, "\(row.facts)")
   }
 
   static let copies: [(facts: FileFacts, position: UInt64, hasFullHead: Bool, decision: CopyDecision)] = [
@@ -110,9 +138,10 @@ import Testing
       9_000_000_000, ContentHash([4]), 1024, true, true
     )
     (place.boot, place.sequence, place.missingSince) = (BootID(high: 1, low: 2), 77, 1_788_264_000)
+    place.predecessor = 12
     #expect(StreamPlace(decoding: place.encoded) == place)
-    #expect(place.encoded.count == 52)
-    for cut in 0..<52 { #expect(StreamPlace(decoding: Array(place.encoded.prefix(cut))) == nil) }
+    #expect(place.encoded.count == 56)
+    for cut in 0..<56 { #expect(StreamPlace(decoding: Array(place.encoded.prefix(cut))) == nil) }
     for cut in 0..<27 { #expect(StreamIdentity(decoding: Array(identity.encoded.prefix(cut))) == nil) }
     #expect(StreamPlace(decoding: [9] + place.encoded.dropFirst()) == nil)
     #expect(StreamIdentity(decoding: StreamIdentity.source) == nil)

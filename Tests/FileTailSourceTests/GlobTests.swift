@@ -31,13 +31,15 @@ import Testing
     ("/var/log/**/*.log", "/var/log/a.log", true),
     ("/var/log/**/*.log", "/var/log/x/y/a.log", true), ("/var/**/x/**/a.log", "/var/log/x/a.log", true),
     ("/var/**/x/**/a.log", "/var/log/y/a.log", false),
-    ("debug*", "/var/log/debug.log", true), ("*.gz", "/a/b/.c.gz", true), ("/var/log/**", "/var/log/deep/er/file", true),
+    ("log/*.log", "/var/log/a.log", true), ("log/*.log", "/log/a.log", false), ("debug*", "/var/log/debug.log", true),
+    ("*.gz", "/a/b/.c.gz", true), ("/var/log/**", "/var/log/deep/er/file", true),
     ("/var/log/**", "/var/lib/file", false),
   ]
 
   @Test(arguments: paths.indices) func `an exclusion matches a path`(_ index: Int) throws {
     let row = Self.paths[index]
-    #expect(try GlobPattern(row.pattern).matches(path: Array(row.path.utf8)) == row.matches, "\(row.pattern) with \(row.path)")
+    let search = GlobSearch(patterns: [], exclusions: [try GlobPattern(row.pattern)], workingDirectory: "/var")
+    #expect(search.isExcluded(FilePath(row.path)) == row.matches, "\(row.pattern) with \(row.path)")
   }
 
   @Test(arguments: ["", "logs/", "a[b", "a\u{0}b"]) func `a pattern that can't be used is refused with the remedy`(_ text: String) {

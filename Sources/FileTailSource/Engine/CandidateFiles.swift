@@ -1,18 +1,31 @@
 internal import SystemPackage
 
-/// The files among which one scan searches for streams that weren't found: those that the patterns name and no stream has, and all others
-/// in the
-/// directories where a stream was. Directories are listed, and heads read, once each and only when asked for.
+/// The files among which one scan searches for streams that weren't found: those that the patterns name and no stream has, and all others in
+/// the directories where a stream was. Directories are listed, and heads read, once each and only when asked for.
 struct CandidateFiles {
   private let unclaimed: [FoundFile]
   private var claimed: Set<FileKey>
-  private var listings: [FilePath: [DirectoryListing.Entry]] = [:]
-  private var headed: [FilePath: [ContentHash: [FoundFile]]] = [:]
+  private var unclaimedNames: [FilePath: [FoundFile]] = [:]
+  private var unclaimedInodes: [UInt64: [FoundFile]] = [:]
   private var unclaimedHeads: [ContentHash: [FoundFile]]?
+  private var listings: [FilePath: Listing] = [:]
+  private var heads: [FilePath: [ContentHash: [FoundFile]]] = [:]
+
+  /// The regular files of a directory, to be found by inode and by any name that rotation may have made theirs from.
+  private struct Listing {
+    var names: [[UInt8]] = []
+    var byInode: [UInt64: [[UInt8]]] = [:]
+    var byEarlierName: [[UInt8]: [[UInt8]]] = [:]
+  }
 
   init(unclaimed: [FoundFile], claimed: Set<FileKey>) {
     self.unclaimed = unclaimed
     self.claimed = claimed
+    for file in unclaimed {
+      let directory = file.path.parentDirectory
+      unclaimedInodes[file.inode, default: []].append(file)
+      for name in Self.keys(of: file.path.lastNameBytes) { unclaimedNames[directory.appending(nameBytes: name), default: []].append(file) }
+    }
   }
 
   /// The file is some stream's.
@@ -21,42 +34,27 @@ struct CandidateFiles {
   /// Gives the file to a stream.
   mutating func claim(_ file: FoundFile) { claimed.insert(file.key) }
 
-  /// Files that may be the one of `path` by inode or name: in its directory, with this inode.
+  /// Files with this inode: among those that the patterns name, and in the path's directory.
   mutating func files(withInode inode: UInt64, near path: FilePath) -> [FoundFile] {
     let directory = path.parentDirectory
-    var files = unclaimed.filter { $0.inode == inode }
-    for entry in listing(directory) where entry.inode == inode && entry.kind == .regular {
-      if case .regular(let file) = FoundFile.look(at: directory.appending(nameBytes: entry.name)) { files.append(file) }
-    }
-    return files.filter { !isClaimed($0) }
-  }
-
-  /// Every file of the path's directory that no stream has.
-  mutating func files(near path: FilePath) -> [FoundFile] {
-    let directory = path.parentDirectory
-    var files: [FoundFile] = []
-    for entry in listing(directory) where entry.kind == .regular {
-      if case .regular(let file) = FoundFile.look(at: directory.appending(nameBytes: entry.name)), !isClaimed(file) { files.append(file) }
-    }
-    return files
+    let named = listing(directory).byInode[inode] ?? []
+    return ((unclaimedInodes[inode] ?? []) + look(at: named, in: directory)).filter { !isClaimed($0) }
   }
 
   /// The file with the stream's content, as `decide` says; a plain one before a compressed one, the longer before the shorter.
-  mutating func bestContinuation(
-    of stream: TailedStream, unclaimedOnly: Bool, decide: (FoundFile) -> ResumeDecision?
-  ) -> FoundFile? {
-    guard stream.place.position > 0 else { return nil }
-    var files: [FoundFile] = []
-    let name = stream.identity.path.lastNameBytes
+  mutating func bestContinuation(of stream: TailedStream, unclaimedOnly: Bool, decide: (FoundFile) -> ResumeDecision?) -> FoundFile? {
+    guard stream.identity.headLength > 0 else { return nil }
     let directory = stream.identity.path.parentDirectory
-    func isRelated(_ other: [UInt8]) -> Bool { other == name || RotationName.isRotation(other, of: name) }
-    files += unclaimed.filter { $0.path.parentDirectory == directory && isRelated($0.path.lastNameBytes) }
-    if stream.identity.hasFullHead { files += unclaimedFiles(withHead: stream.identity.headHash) }
-    if !unclaimedOnly {
-      for entry in listing(directory) where entry.kind == .regular && isRelated(entry.name) {
-        if case .regular(let file) = FoundFile.look(at: directory.appending(nameBytes: entry.name)) { files.append(file) }
+    var files = rotations(of: stream, unclaimedOnly: unclaimedOnly)
+    if stream.identity.hasFullHead {
+      if unclaimedHeads == nil { unclaimedHeads = Self.byHead(unclaimed) }
+      files += unclaimedHeads?[stream.identity.headHash] ?? []
+      if !unclaimedOnly {
+        if heads[directory] == nil {
+          heads[directory] = Self.byHead(look(at: listing(directory).names, in: directory).filter { !isClaimed($0) })
+        }
+        files += heads[directory]?[stream.identity.headHash] ?? []
       }
-      if stream.identity.hasFullHead { files += self.files(withHead: stream.identity.headHash, in: directory) }
     }
     var best: FoundFile?
     for file in files where !isClaimed(file) && file.key != best?.key && decide(file) == .goOn {
@@ -66,23 +64,43 @@ struct CandidateFiles {
     return best
   }
 
+  /// Files whose name is the stream's, or its after a rotation.
+  mutating func rotations(of stream: TailedStream, unclaimedOnly: Bool) -> [FoundFile] {
+    let name = stream.identity.path.lastNameBytes
+    let directory = stream.identity.path.parentDirectory
+    var files: [FoundFile] = []
+    // A compressed file may be some rotations on, so its oldest name is asked for too.
+    for key in Set([name, RotationName.earlierNames(of: name).last ?? name]) {
+      files += unclaimedNames[directory.appending(nameBytes: key)] ?? []
+      if !unclaimedOnly { files += look(at: listing(directory).byEarlierName[key] ?? [], in: directory) }
+    }
+    return files.filter { file in
+      let other = file.path.lastNameBytes
+      return !isClaimed(file) && (other == name || RotationName.isRotation(other, of: name))
+    }
+  }
+
   private static func isGzip(_ file: FoundFile) -> Bool { RotationName.isGzip(file.path.lastNameBytes) }
 
-  private mutating func listing(_ directory: FilePath) -> [DirectoryListing.Entry] {
+  private static func keys(of name: [UInt8]) -> [[UInt8]] { [name] + RotationName.earlierNames(of: name) }
+
+  private mutating func listing(_ directory: FilePath) -> Listing {
     if let known = listings[directory] { return known }
-    let entries = (try? DirectoryListing.entries(of: directory)) ?? []
-    listings[directory] = entries
-    return entries
+    var listing = Listing()
+    for entry in (try? DirectoryListing.entries(of: directory)) ?? [] where entry.kind == .regular {
+      listing.names.append(entry.name)
+      listing.byInode[entry.inode, default: []].append(entry.name)
+      for key in Self.keys(of: entry.name) { listing.byEarlierName[key, default: []].append(entry.name) }
+    }
+    listings[directory] = listing
+    return listing
   }
 
-  private mutating func unclaimedFiles(withHead hash: ContentHash) -> [FoundFile] {
-    if unclaimedHeads == nil { unclaimedHeads = Self.byHead(unclaimed) }
-    return unclaimedHeads?[hash] ?? []
-  }
-
-  private mutating func files(withHead hash: ContentHash, in directory: FilePath) -> [FoundFile] {
-    if headed[directory] == nil { headed[directory] = Self.byHead(files(near: directory.appending("x"))) }
-    return headed[directory]?[hash] ?? []
+  private func look(at names: [[UInt8]], in directory: FilePath) -> [FoundFile] {
+    names.compactMap { name in
+      guard case .regular(let file) = FoundFile.look(at: directory.appending(nameBytes: name)) else { return nil }
+      return file
+    }
   }
 
   private static func byHead(_ files: [FoundFile]) -> [ContentHash: [FoundFile]] {

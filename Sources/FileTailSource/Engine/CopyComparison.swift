@@ -37,7 +37,10 @@ struct CopyComparison {
       for (stream, isRotation) in candidates {
         var facts = try input.facts(stream.identity, stream.place, size: file.size)
         facts.isRotationOfPath = isRotation
-        switch CopyDecision.decide(facts, position: stream.place.position, hasFullHead: stream.identity.hasFullHead) {
+        if isRotation, facts.head != .same, input.isBeginning(of: stream) { return .copy(stream) }
+        let end =
+          facts.isLongEnough == false && facts.head != .different ? try compareEnds(input, size: file.size, facts.head, stream) : nil
+        switch CopyDecision.decide(facts, position: stream.place.position, hasFullHead: stream.identity.hasFullHead, end: end) {
         case .copy: return .copy(stream)
         case .undecided: isUndecided = true
         case .ownFile: break
@@ -47,5 +50,20 @@ struct CopyComparison {
     } catch {
       return .unreadable(error)
     }
+  }
+
+  /// Holds the last bytes of a file that is shorter than the stream's position against the stream's own file.
+  private func compareEnds(_ input: InputFile, size: UInt64, _ head: FileFacts.Head, _ stream: TailedStream) throws(Errno)
+    -> CopyDecision.EndComparison?
+  {
+    guard size > 0, stream.input?.gzip == nil, !RotationName.isGzip(stream.identity.path.lastNameBytes) else { return nil }
+    let original: InputFile
+    if let open = stream.input { original = open } else { original = try InputFile(stream.identity.path) }
+    let status = try original.status(path: stream.identity.path).file
+    guard status.key == stream.key else { return nil }
+    // Its own file was truncated in the meantime. A file that begins as it did and was made just now is the copy.
+    guard status.size >= stream.place.position else { return head == .same ? .same : nil }
+    let length = Int(min(size, UInt64(StreamPlace.maximumMarkerLength)))
+    return try input.hash(before: size, length: length) == original.hash(before: size, length: length) ? .same : .different
   }
 }

@@ -6,7 +6,7 @@ extension TailEngine {
   /// Compares a file with a stream's checkpoint; nil when the file can't be read.
   func resumeDecision(_ stream: TailedStream, _ file: FoundFile) -> ResumeDecision? {
     guard let facts = facts(stream, file) else { return nil }
-    return ResumeDecision.decide(facts, position: stream.place.position, hasFullHead: stream.identity.hasFullHead)
+    return ResumeDecision.decide(facts, position: stream.place.position, headLength: stream.identity.headLength)
   }
 
   private func facts(_ stream: TailedStream, _ file: FoundFile) -> FileFacts? {
@@ -24,8 +24,36 @@ extension TailEngine {
       return facts
     } catch {
       log.failure(file.path, error)
+      undetermined.insert(file.key)
       return nil
     }
+  }
+
+  /// Notes what a new file begins with, and tells the output of it: rotated away before anything of it was read, while nobody looked, it can
+  /// still be found.
+  func introduce(_ stream: TailedStream, _ input: InputFile) throws(Errno) {
+    let head = try head(input, StreamIdentity.maximumHeadLength)
+    stream.identity.headHash = ContentHash(head)
+    stream.identity.headLength = head.count
+    save(stream)
+  }
+
+  /// Takes a stream as delivered up to `end` of a file that holds the beginning of its content and nothing that wasn't delivered.
+  func settle(_ stream: TailedStream, in input: InputFile, at end: UInt64) throws(Errno) {
+    var last: UInt8 = 0x0A
+    if end > 0 { _ = try withUnsafeMutableBytes(of: &last) { byte throws(Errno) in try input.read(into: byte, at: end - 1) } }
+    let length = Int(min(end, UInt64(StreamPlace.maximumMarkerLength)))
+    stream.place.position = end
+    stream.place.markerLength = length
+    stream.place.markerHash = try input.loadMarker(before: end, length: length) ?? ContentHash([])
+    stream.place.isUnended = last != 0x0A
+    let head = try head(input, Int(min(end, UInt64(StreamIdentity.maximumHeadLength))))
+    stream.identity.headHash = ContentHash(head)
+    stream.identity.headLength = head.count
+    stream.headBytes = stream.identity.hasFullHead ? nil : head
+    stream.scanned = end
+    stream.readEnd = end
+    save(stream)
   }
 
   /// The position of the last line that begins at `end` or before it.
@@ -70,7 +98,9 @@ extension InputFile {
     var head = FileFacts.Head.same
     if identity.headLength > 0 {
       let hash = try headHash(length: identity.headLength)
-      head = hash.map { $0 == identity.headHash ? .same : .different } ?? .tooShort
+      // A compressed file that is complete and still too short is another; an incomplete one may become longer.
+      let withoutHash = gzip?.ending == .complete ? FileFacts.Head.different : .tooShort
+      head = hash.map { $0 == identity.headHash ? .same : .different } ?? withoutHash
     }
     guard gzip == nil else { return FileFacts(head: head) }
     let isLongEnough = size >= place.position
@@ -79,5 +109,14 @@ extension InputFile {
       markerMatches = try loadMarker(before: place.position, length: place.markerLength) == place.markerHash
     }
     return FileFacts(head: head, isLongEnough: isLongEnough, markerMatches: markerMatches)
+  }
+
+  /// Whether the file is shorter than the stream's head, as far as that is in memory, and all of it is the head's beginning.
+  func isBeginning(of stream: TailedStream) -> Bool {
+    guard let head = stream.headBytes, head.count > 1 else { return false }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: head.count, alignment: 8)
+    defer { buffer.deallocate() }
+    guard let got = try? read(into: buffer, at: 0), got > 0, got < head.count else { return false }
+    return head.starts(with: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
   }
 }

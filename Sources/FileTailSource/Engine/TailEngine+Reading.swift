@@ -172,8 +172,15 @@ extension TailEngine {
       if stream.headBytes == nil, !stream.identity.hasFullHead { stream.headBytes = try head(input, stream.identity.headLength) }
     }
     if place.markerLength > 0 {
-      guard try input.loadMarker(before: place.position, length: place.markerLength) == place.markerHash else {
+      let hash = try input.loadMarker(before: place.position, length: place.markerLength)
+      guard hash == place.markerHash else {
         if isUnfinished(input) { return wait(stream) }
+        if hash == nil, let gzip = input.gzip, gzip.ending == .complete {
+          // The copy that was compressed was made before the last lines, which were read from the original.
+          try settle(stream, in: input, at: gzip.end)
+          stream.isVerified = true
+          return true
+        }
         contentChanged(stream)
         return false
       }

@@ -5,12 +5,13 @@ extension TailEngine {
   /// Looks at all files and directories once: which streams are where now, which are gone, what is new.
   ///
   /// In order: a file with a stream's device and inode is that stream's (before its first use in this run only when the content agrees);
-  /// a stream that
-  /// isn't found so is searched for in its directory, by inode, then by content; what remains of the files is new, or a copy of a stream's.
+  /// a stream that isn't found so is searched for in its directory, by inode, then by content; what remains of the files is new, or a copy
+  /// of a stream's.
   func scan() {
     let result = search.run()
     note(result)
-    let previousPaths = streams.values.map { ($0, $0.identity.path) }
+    undetermined.removeAll()
+    let former = streams.values.map { FormerPlace(stream: $0, path: $0.identity.path, wasGone: $0.isGone) }
     let patterned = Set(result.files.map(\.key))
     var seen: Set<UInt32> = []
     var unclaimed: [FoundFile] = []
@@ -47,7 +48,7 @@ extension TailEngine {
       }
       unclaimed.removeAll { candidates.isClaimed($0) }
     }
-    noteVacated(previousPaths)
+    noteVacated(former)
     byPath = Dictionary(streams.values.filter { !$0.isGone }.map { ($0.identity.path, $0) }, uniquingKeysWith: { first, _ in first })
     take(unclaimed)
     letGo()
@@ -129,14 +130,14 @@ extension TailEngine {
     if let file = candidates.bestContinuation(of: stream, unclaimedOnly: unclaimedOnly, decide: { self.resumeDecision(stream, $0) }) {
       return file
     }
+    if stream.wasOverwritten, let copy = shortCopy(of: stream, &candidates) { return copy }
     guard !stream.isMet, !unclaimedOnly else { return nil }
     // The file may have been cut by a power loss where it stands.
-    for file in candidates.files(near: stream.identity.path) where file.path == stream.identity.path || file.inode == stream.identity.inode
-    {
-      if !candidates.isClaimed(file), resumeDecision(stream, file) == .searchEarlier {
-        stream.needsEarlierCheckpoint = true
-        return file
-      }
+    var places = candidates.files(withInode: stream.identity.inode, near: stream.identity.path)
+    if case .regular(let file) = FoundFile.look(at: stream.identity.path) { places.insert(file, at: 0) }
+    for file in places where !candidates.isClaimed(file) && resumeDecision(stream, file) == .searchEarlier {
+      stream.needsEarlierCheckpoint = true
+      return file
     }
     return nil
   }
@@ -156,7 +157,7 @@ extension TailEngine {
     }
     stream.isGone = true
     if stream.isMet {
-      lose(stream)
+      lose(stream, upTo: max(stream.knownSize, stream.readEnd))
       return forget(stream)
     }
     if stream.wasOverwritten {
@@ -174,11 +175,19 @@ extension TailEngine {
     }
   }
 
+  /// Where a stream was before a scan.
+  private struct FormerPlace {
+    var stream: TailedStream
+    var path: FilePath
+    var wasGone: Bool
+  }
+
   /// Notes who left which path, for the file that comes there next.
-  private func noteVacated(_ previousPaths: [(TailedStream, FilePath)]) {
+  private func noteVacated(_ former: [FormerPlace]) {
     vacated = vacated.filter { !$0.value.isForgotten }
-    for (stream, path) in previousPaths where !stream.isForgotten && (stream.isGone || stream.identity.path != path) {
-      vacated[path] = stream
+    for place in former
+    where !place.stream.isForgotten && !place.wasGone && (place.stream.isGone || place.stream.identity.path != place.path) {
+      vacated[place.path] = place.stream
     }
   }
 
@@ -195,15 +204,13 @@ extension TailEngine {
     var undecidedNow: [FileKey: (size: UInt64, since: Duration)] = [:]
     let now = clock.now()
     // Older files first: what rotation left is before what came after.
-    for file in files.sorted(by: { ($0.modified, $0.path.string) < ($1.modified, $1.path.string) }) {
+    for file in files.sorted(by: { ($0.modified, $0.path.string) < ($1.modified, $1.path.string) }) where !undetermined.contains(file.key) {
       if let copy = copies[file.key], !copy.stream.isForgotten, copy.stream.isReachable {
-        if file.size == copy.file.size {
+        if isStillCopy(file, copy, comparison) {
           copiesNow[file.key] = Copy(stream: copy.stream, file: file, since: copy.since)
-        } else if now - copy.since < Self.deletedQuiet {
-          copiesNow[file.key] = Copy(stream: copy.stream, file: file, since: now)
         } else {
-          // It was copied, and now has a life of its own.
-          begin(file, at: copy.file.size)
+          // It was copied, and now has a life of its own. What was as long as a head was the other's content, which is delivered from there.
+          begin(file, at: copy.common >= UInt64(StreamIdentity.maximumHeadLength) ? copy.common : 0)
         }
         continue
       }
@@ -212,13 +219,23 @@ extension TailEngine {
       case .undecided where !configuration.once:
         let before = undecided[file.key]
         let since = before?.size == file.size ? before!.since : now
-        if now - since < Self.deletedQuiet { undecidedNow[file.key] = (file.size, since) } else { begin(file, at: 0) }
+        // Of a compressed file without a readable head there is nothing to read yet anyway.
+        let waits = now - since < Self.deletedQuiet || RotationName.isGzip(file.path.lastNameBytes)
+        if waits { undecidedNow[file.key] = (file.size, since) } else { begin(file, at: 0) }
       case .undecided, .ownFile: begin(file, at: 0)
       case .unreadable(let code): log.failure(file.path, code)
       }
     }
     copies = copiesNow
     undecided = undecidedNow
+  }
+
+  /// Whether a file that was a copy at the last look is one still: it has nothing that the stream's own file hasn't.
+  private func isStillCopy(_ file: FoundFile, _ copy: Copy, _ comparison: CopyComparison) -> Bool {
+    if file.size == copy.file.size && file.size <= copy.common { return true }
+    if case .ownFile = comparison.decide(file) { return false }
+    // Right after copying, the original may just be about to be truncated.
+    return file.size <= max(copy.stream.place.position, copy.stream.knownSize) || clock.now() - copy.since < Self.deletedQuiet
   }
 
   /// Starts a stream for a file, at the first line that begins at `position` or before it.
@@ -233,7 +250,7 @@ extension TailEngine {
       }
       stream = makeStream(file)
       let start = isFirstStart && configuration.startAt == .end ? file.size : position
-      if start > 0 { try skip(stream, input, before: start) }
+      if start > 0 { try skip(stream, input, before: start) } else { try introduce(stream, input) }
     } catch {
       log.failure(file.path, error)
       return nil
@@ -249,6 +266,8 @@ extension TailEngine {
   /// `stream` has the path of `former`, which is read to its end first.
   func follow(_ stream: TailedStream, _ former: TailedStream) {
     stream.predecessor = former
+    stream.place.predecessor = former.number
+    save(stream)
     guard former.lastLine.replacedAt == nil else { return }
     former.lastLine.replacedAt = clock.now()
     former.place.isReplaced = true
@@ -281,9 +300,8 @@ extension TailEngine {
 
   // MARK: - Truncation
 
-  /// The stream's file no longer has what was delivered of it: the stream goes on where rotation put its content, if anywhere; what
-  /// stands in the file
-  /// now is a new stream.
+  /// The stream's file no longer has what was delivered of it: the stream goes on where rotation put its content, if anywhere; what stands
+  /// in the file now is a new stream.
   func contentChanged(_ stream: TailedStream) {
     let path = stream.identity.path
     let key = stream.key
@@ -295,20 +313,34 @@ extension TailEngine {
       unclaimed: copies.values.filter { $0.stream === stream }.map(\.file), claimed: Set(streams.values.map(\.key)))
     let continuation = candidates.bestContinuation(of: stream, unclaimedOnly: false) { file in
       guard self.resumeDecision(stream, file) == .goOn else { return .notThisFile }
-      let isNeeded = self.copies[file.key] != nil || file.size > stream.place.position || RotationName.isGzip(file.path.lastNameBytes)
+      let isNeeded = self.search.names(file.path) || file.size > stream.place.position || RotationName.isGzip(file.path.lastNameBytes)
       return isNeeded ? .goOn : .notThisFile
     }
-    if let continuation {
-      let isInPatterns = copies.removeValue(forKey: continuation.key) != nil
-      meet(stream, continuation, isInPatterns: isInPatterns)
+    if let continuation = continuation ?? shortCopy(of: stream, &candidates) {
+      copies[continuation.key] = nil
+      meet(stream, continuation, isInPatterns: search.names(continuation.path))
       byPath[continuation.path] = stream
       vacated[path] = stream
     } else {
-      lose(stream)
+      lose(stream, upTo: stream.readEnd)
       forget(stream)
     }
     if wasInPatterns, case .regular(let file) = FoundFile.look(at: path), file.key == key { begin(file, at: 0) }
     wantScan()
+  }
+
+  /// The copy of a truncated stream's file that was made before its last lines were read: nothing in it is left to read, so the stream is
+  /// settled at its end, lest it be taken for a new file.
+  private func shortCopy(of stream: TailedStream, _ candidates: inout CandidateFiles) -> FoundFile? {
+    for file in candidates.rotations(of: stream, unclaimedOnly: false) where search.names(file.path) {
+      guard let input = try? InputFile(file.path), let facts = try? input.facts(stream.identity, stream.place, size: file.size) else { continue }
+      let isBeginning = (facts.head == .same && input.gzip == nil) || copies[file.key]?.stream === stream || input.isBeginning(of: stream)
+      let end = input.gzip.map { $0.ending == .complete ? $0.end : 0 } ?? file.size
+      guard isBeginning, end > 0, end < stream.place.position else { continue }
+      do throws(Errno) { try settle(stream, in: input, at: end) } catch { continue }
+      return file
+    }
+    return nil
   }
 
   // MARK: - Letting go

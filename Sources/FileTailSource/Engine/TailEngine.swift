@@ -46,6 +46,8 @@ final class TailEngine {
   var copies: [FileKey: Copy] = [:]
   /// Files of which it isn't clear yet whether they become copies.
   var undecided: [FileKey: (size: UInt64, since: Duration)] = [:]
+  /// Files that couldn't be compared with a stream this time: not to be taken for new ones.
+  var undetermined: Set<FileKey> = []
   var isFirstStart = false
   var hasScanned = false
 
@@ -69,6 +71,16 @@ final class TailEngine {
     var stream: TailedStream
     var file: FoundFile
     var since: Duration
+
+    /// So many bytes are known to be the same in both.
+    var common: UInt64
+
+    init(stream: TailedStream, file: FoundFile, since: Duration) {
+      self.stream = stream
+      self.file = file
+      self.since = since
+      common = min(file.size, stream.place.position)
+    }
   }
 
   init(
@@ -104,19 +116,22 @@ final class TailEngine {
   private func load(_ checkpoints: [StreamCheckpoint]) {
     isFirstStart = !checkpoints.contains { $0.stream == Self.sourceStream }
     for checkpoint in checkpoints where checkpoint.stream != Self.sourceStream {
-      nextNumber = max(nextNumber, checkpoint.stream + 1)
       guard let identity = StreamIdentity(decoding: checkpoint.identity), let place = StreamPlace(decoding: checkpoint.value) else {
+        nextNumber = max(nextNumber, checkpoint.stream + 1)
         log.unreadableCheckpoint(checkpoint.stream)
         continue
       }
       let stream = TailedStream(number: checkpoint.stream, identity: identity, place: place, now: clock.now())
       stream.saved = (identity, place)
       streams[stream.number] = stream
+      // Past the predecessor too, lest a new stream be taken for it.
+      nextNumber = max(nextNumber, stream.number + 1, place.predecessor + 1)
       if place.sequence >= sequence {
         sequence = place.sequence
         lastWriter = stream.number
       }
     }
+    for stream in streams.values { stream.predecessor = streams[stream.place.predecessor] }
   }
 
   // MARK: - Running
@@ -228,6 +243,7 @@ final class TailEngine {
           continue
         }
         stream.predecessor = nil
+        stream.place.predecessor = 0
       }
       return stream
     }
@@ -302,9 +318,8 @@ final class TailEngine {
     stream.saved = (stream.identity, stream.place)
   }
 
-  /// Writes down bytes that were seen and are gone.
-  func lose(_ stream: TailedStream) {
-    let end = max(stream.knownSize, stream.readEnd)
+  /// Writes down that bytes up to `end` were seen and are gone.
+  func lose(_ stream: TailedStream, upTo end: UInt64) {
     guard end > stream.place.position else { return }
     let bytes = end - stream.place.position
     counters.update { $0.lostBytes += bytes }

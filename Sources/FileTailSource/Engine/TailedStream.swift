@@ -19,7 +19,7 @@ final class TailedStream {
   var isMet = false
   /// Go on at an earlier checkpoint: a power cut may have taken the end back.
   var needsEarlierCheckpoint = false
-  /// The first head bytes, until there are as many as a head can have.
+  /// The first bytes that were delivered, until there are as many as a head can have; nil then, and before the file was looked at.
   var headBytes: [UInt8]? = []
 
   /// Up to here no record ends after the position.
@@ -65,7 +65,7 @@ final class TailedStream {
     scanned = place.position
     readEnd = place.position
     lastLine = LastLineRule.State(lastGrowth: now, replacedAt: place.isReplaced ? now : nil)
-    if identity.headLength > 0 { headBytes = nil }
+    if place.position > 0 { headBytes = nil }
   }
 
   /// Device and inode.

@@ -35,14 +35,17 @@ enum ResumeDecision: Hashable, Sendable {
   /// The content decides; the inode alone never does, since inodes are given again. A head shorter than 1 KiB may be a mere title line
   /// that many
   /// files share, so it counts only beside another sign that it is the same file.
-  static func decide(_ facts: FileFacts, position: UInt64, hasFullHead: Bool) -> ResumeDecision {
+  static func decide(_ facts: FileFacts, position: UInt64, headLength: Int) -> ResumeDecision {
     let isItsPlace = facts.sameInode || facts.samePath
-    if position == 0 { return facts.sameInode || (facts.samePath && !facts.sameBoot) ? .goOn : .notThisFile }
+    let isMovedWithinBoot = facts.sameInode && (facts.samePath || facts.isRotationOfPath)
+    // It was empty when it was seen last, so only its place can tell.
+    if headLength == 0 { return isMovedWithinBoot || (facts.samePath && !facts.sameBoot) ? .goOn : .notThisFile }
     switch facts.head {
     case .different:
       if !facts.sameBoot && facts.sameInode && facts.samePath { return .searchEarlier }
       return facts.sameInode ? .startOver : .notThisFile
     case .same where facts.isLongEnough != false && facts.markerMatches != false:
+      let hasFullHead = headLength == StreamIdentity.maximumHeadLength
       let isKnown = facts.sameInode || hasFullHead || facts.isRotationOfPath || (facts.samePath && !facts.sameBoot)
       return isKnown ? .goOn : .notThisFile
     case .same, .tooShort:
@@ -62,8 +65,15 @@ enum CopyDecision: Hashable, Sendable {
   case ownFile
 
   /// The decision; `facts` compare the new file with the stream.
-  static func decide(_ facts: FileFacts, position: UInt64, hasFullHead: Bool) -> CopyDecision {
+  ///
+  /// - Parameter end: for a file that ends before the stream's position, how its last bytes compare with those at the same place of the
+  ///   stream's own file; nil when they can't be compared (the own file was truncated since, or the new one is empty).
+  static func decide(_ facts: FileFacts, position: UInt64, hasFullHead: Bool, end: EndComparison? = nil) -> CopyDecision {
     guard position > 0, hasFullHead || facts.isRotationOfPath else { return .ownFile }
+    if facts.isLongEnough == false, let end, facts.head == .same || facts.isRotationOfPath {
+      // What was read before the copy was made, or while it is being made, is more than the copy has.
+      return end == .same ? .copy : .ownFile
+    }
     switch facts.head {
     case .different: return .ownFile
     case .tooShort: return facts.isRotationOfPath ? .undecided : .ownFile
@@ -71,5 +81,10 @@ enum CopyDecision: Hashable, Sendable {
       if facts.isLongEnough == false { return .undecided }
       return facts.markerMatches == false ? .ownFile : .copy
     }
+  }
+
+  /// How a shorter file's end compares with the stream's own file.
+  enum EndComparison: Hashable, Sendable {
+    case same, different
   }
 }

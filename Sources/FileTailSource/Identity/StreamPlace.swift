@@ -28,14 +28,17 @@ struct StreamPlace: Hashable, Sendable {
   /// Seconds since 1970 at which the file was first missed; 0 while it is there.
   var missingSince: Int64 = 0
 
+  /// The stream that had this one's path before and is read to its end first; 0 for none.
+  var predecessor: UInt32 = 0
+
   /// A file's beginning.
   init() {}
 
-  /// The checkpoint's value bytes: version, flags, position (8), marker hash (8), marker length (2), boot id (16), sequence (8), missing
-  /// since (8).
+  /// The checkpoint's value bytes: version, flags, position (8), marker hash (8), marker length (2), boot id (16), sequence (8),
+  /// missing since (8), predecessor (4).
   var encoded: [UInt8] {
     var bytes: [UInt8] = [Self.version, (isUnended ? Flags.unended : 0) | (isReplaced ? Flags.replaced : 0)]
-    bytes.reserveCapacity(52)
+    bytes.reserveCapacity(56)
     bytes.appendInteger(position)
     bytes.appendInteger(markerHash.value)
     bytes.appendInteger(UInt16(markerLength))
@@ -43,6 +46,7 @@ struct StreamPlace: Hashable, Sendable {
     bytes.appendInteger(boot.low)
     bytes.appendInteger(sequence)
     bytes.appendInteger(missingSince)
+    bytes.appendInteger(predecessor)
     return bytes
   }
 
@@ -55,7 +59,7 @@ struct StreamPlace: Hashable, Sendable {
         let hash = reader.integer(UInt64.self), let length = reader.integer(UInt16.self), length <= Self.maximumMarkerLength,
         length <= position,
         let high = reader.integer(UInt64.self), let low = reader.integer(UInt64.self), let sequence = reader.integer(UInt64.self),
-        let missing = reader.integer(Int64.self), reader.isAtEnd
+        let missing = reader.integer(Int64.self), let predecessor = reader.integer(UInt32.self), reader.isAtEnd
       else { return nil }
       place.position = position
       place.markerHash = ContentHash(value: hash)
@@ -65,6 +69,7 @@ struct StreamPlace: Hashable, Sendable {
       place.boot = BootID(high: high, low: low)
       place.sequence = sequence
       place.missingSince = missing
+      place.predecessor = predecessor
       return place
     }
     guard let place else { return nil }

@@ -53,10 +53,12 @@ struct GlobPattern: Hashable, Sendable {
     self.components = components
   }
 
+  /// Whether a file's name matches a pattern without a slash.
+  func matches(name: [UInt8]) -> Bool { components.count == 1 && Self.matches(components[0], name, hidden: true) }
+
   /// Whether a path (absolute exactly when the pattern is) matches. Hidden names are matched like others: this is for exclusions.
   func matches(path: [UInt8]) -> Bool {
     let names = path.split(separator: UInt8(ascii: "/")).map(Array.init)
-    if isNameOnly, components.count == 1 { return names.last.map { Self.matches(components[0], $0, hidden: true) } ?? false }
     return Self.matches(components[...], names[...])
   }
 

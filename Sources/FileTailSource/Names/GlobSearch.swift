@@ -50,11 +50,19 @@ struct GlobSearch {
   /// Whether an exclusion names the path.
   func isExcluded(_ path: FilePath) -> Bool {
     let bytes = path.nameBytes
-    return exclusions.contains { pattern in
-      if pattern.isAbsolute || pattern.isNameOnly { return pattern.matches(path: bytes) }
-      let prefix = root.nameBytes + [UInt8(ascii: "/")]
-      return bytes.starts(with: prefix) && pattern.matches(path: Array(bytes.dropFirst(prefix.count)))
-    }
+    return exclusions.contains { $0.isNameOnly ? $0.matches(name: path.lastNameBytes) : matches($0, bytes) }
+  }
+
+  /// Whether a pattern names the path and no exclusion does.
+  func names(_ path: FilePath) -> Bool {
+    let bytes = path.nameBytes
+    return patterns.contains { matches($0, bytes) } && !isExcluded(path)
+  }
+
+  private func matches(_ pattern: GlobPattern, _ path: [UInt8]) -> Bool {
+    if pattern.isAbsolute { return pattern.matches(path: path) }
+    let prefix = root.nameBytes + [UInt8(ascii: "/")]
+    return path.starts(with: prefix) && pattern.matches(path: Array(path.dropFirst(prefix.count)))
   }
 
   private func walk(

@@ -34,6 +34,9 @@ final class GzipWindow {
   /// See ``Ending``; meaningful after a read came back short.
   private(set) var ending = Ending.open
 
+  /// The furthest decompressed position that was reached since the beginning: the content's length once ``ending`` is complete.
+  var end: UInt64 { windowStart + UInt64(windowCount) }
+
   /// - Parameter file: an open descriptor, which the caller keeps open as long as this lives.
   init(file: Int32) {
     self.file = file

@@ -69,6 +69,13 @@ final class InputFile {
     return ContentHash(UnsafeRawBufferPointer(buffer))
   }
 
+  /// The hash of the `length` bytes before `position`; nil when they aren't all there.
+  func hash(before position: UInt64, length: Int) throws(Errno) -> ContentHash? {
+    let buffer = UnsafeMutableRawBufferPointer(start: scratch, count: min(length, Self.capacity))
+    guard try read(into: buffer, at: position - UInt64(length)) == length else { return nil }
+    return ContentHash(UnsafeRawBufferPointer(buffer))
+  }
+
   /// Takes the `length` bytes before `position` as the marker that later reads are held against, and returns their hash; nil when they
   /// aren't all there.
   func loadMarker(before position: UInt64, length: Int) throws(Errno) -> ContentHash? {

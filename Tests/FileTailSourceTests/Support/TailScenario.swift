@@ -86,6 +86,12 @@ final class TailScenario {
     try await pass()
   }
 
+  /// Reads one file's news as an event of inotify makes it, without a look at the directory.
+  func passWithoutScan(_ name: String) async throws {
+    if let engine, let stream = engine.byPath[directory.appending(name)] { engine.ready(stream) }
+    try await engine?.pass(into: output)
+  }
+
   var text: String { String(decoding: output.reproduced, as: UTF8.self) }
 
   // MARK: - Files
