@@ -18,9 +18,11 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import traceback
 
 TESTS = []
 
@@ -322,7 +324,8 @@ def background(function, *arguments):
         def result(self, seconds=120):
             self.join(seconds)
             if self.is_alive():
-                raise Failure(f"{function.__name__} is still at work after {seconds} s")
+                frame = sys._current_frames().get(self.ident)
+                raise Failure(f"{function.__name__} is still at work after {seconds} s:\n{''.join(traceback.format_stack(frame)[-4:])}")
             if self.error:
                 raise self.error
             return self.value

@@ -1,0 +1,97 @@
+"""A slow, hung or dead consumer slows nobody else."""
+
+import corpus
+from endpoints import Endpoint, HangingEndpoint
+from harness import test
+
+
+def http(url, extra=""):
+    return f"""
+    type: http
+    url: {url}
+    timeout: 2s
+    retry: {{ initial: 100ms, max: 500ms }}
+    batch: {{ max_bytes: 256KiB, linger: 20ms }}
+    {extra}"""
+
+
+@test("one queue feeds a file, a hanging endpoint and a slow one: the file has everything while the others lag, and they get it later")
+def three_consumers(t):
+    hanging, slow = HangingEndpoint(), Endpoint()
+    t.later(slow.close)
+    t.later(hanging.close)
+    corpus.write(t.path("in.log"), 12 << 20, t.seed)
+    expected = t.read("in.log").split(b"\n")[:-1]
+    t.pipeline(f"""
+queue: {{ path: q, max_size: 64MiB }}
+sources: {{ app: {{ type: file, paths: [in.log] }} }}
+sinks:
+  copy: {{ type: file, path: out.log }}
+  hanging:{http(hanging.url)}
+  slow:{http(slow.url, "pull: { rate: 1MiB/s }")}
+""")
+    run = t.start_run()
+    t.until("the file to have everything", lambda: t.size("out.log") == t.size("in.log"), alive=run)
+    slow_then = slow.byte_count
+    facts = {one["name"]: one for one in t.show()["consumers"]}
+    t.same("in.log", "out.log")
+    t.true(slow_then < t.size("in.log") / 2, f"the slow endpoint is far behind then, found {slow_then} bytes")
+    t.true(facts["slow"]["lag_records"] > 0, "the slow consumer lags")
+    t.equal(facts["hanging"]["lag_records"], len(expected), "the hanging consumer's lag")
+    t.until("the hanging endpoint to be asked", lambda: hanging.connections > 0, alive=run)
+    t.until("the slow endpoint to have everything", lambda: slow.byte_count == t.size("in.log"), alive=run)
+    t.same_lines(expected, slow.lines, "what the slow endpoint took")
+    port = hanging.port
+    hanging.close()
+    late = t.until("the port to be free", lambda: endpoint_at(port))
+    t.later(late.close)
+    t.until("the late endpoint to have everything", lambda: late.byte_count == t.size("in.log"), alive=run)
+    t.same_lines(expected, late.lines, "what came once the endpoint answered")
+    t.stop(run)
+    t.note(f"the slow endpoint had {slow_then >> 10} KiB when the file had all {t.size('in.log') >> 10}")
+
+
+def endpoint_at(port):
+    try:
+        return Endpoint(port=port)
+    except OSError:
+        return None
+
+
+@test("with hold: 50% a hanging endpoint never fills the queue, and its losses are told exactly")
+def hold(t):
+    hanging = HangingEndpoint()
+    t.later(hanging.close)
+    size = 64 << 20
+    corpus.write(t.path("in.log"), size, t.seed)
+    expected = t.read("in.log").split(b"\n")[:-1]
+    t.pipeline(f"""
+queue: {{ path: q, max_size: 8MiB }}
+sources: {{ app: {{ type: file, paths: [in.log] }} }}
+sinks:
+  copy: {{ type: file, path: out.log }}
+  hanging:{http(hanging.url, "hold: 50%")}
+""")
+    run = t.start_run()
+    t.until("the file to have everything", lambda: t.size("out.log") == t.size("in.log"), alive=run)
+    t.same("in.log", "out.log")
+    facts = t.show()
+    t.true(facts["start_offset"] > 0, "records that only the hanging consumer had not read were deleted")
+    t.equal(facts["total_lost"], 0, "nothing was lost for the queue")
+    port = hanging.port
+    hanging.close()
+    late = t.until("the port to be free", lambda: endpoint_at(port))
+    t.later(late.close)
+    t.until("the late endpoint to have the last line", lambda: late.bodies and late.bodies[-1].endswith(expected[-1] + b"\n"), alive=run)
+    t.stop(run)
+    told = t.consumer("hanging")
+    taken = late.lines
+    t.equal(told["lag_records"], 0, "lag in the end")
+    known = set(taken)
+    t.same_lines([line for line in expected if line in known], taken, "what came is in order, each once")
+    t.equal(len(taken) + told["lost_records"], len(expected), "records taken and records told as lost")
+    t.equal(late.conflicts, [], "one key, one range")
+    lines = [line for line in run.stderr.splitlines() if "full" in line and "hanging" in line]
+    t.true(not lines, f"the queue was never full because of it: {lines[:1]}")
+    t.note(f"{len(expected)} records, {len(taken)} taken, {told['lost_records']} told as lost")
+    t.contains(run.stderr, "lost", "the log tells of the loss")
