@@ -57,6 +57,10 @@ public struct QueueNotice: Sendable {
   public let metadata: [(key: String, value: String)]
 
   init(_ level: Level, _ message: String, _ metadata: (key: String, value: String)...) {
+    self.init(level, message, metadata: metadata)
+  }
+
+  init(_ level: Level, _ message: String, metadata: [(key: String, value: String)]) {
     self.level = level
     self.message = message
     self.metadata = metadata

@@ -189,17 +189,17 @@ public final class SegmentQueue: Sendable {
     let linger = options.linger.nanosecondsClamped
     var closed: [PendingBlock] = []
     var taken: RecordBatch? = consume batch
-    let pending: PendingBlock? = monitor.withLock { state in
+    let promise: BlockPromise = monitor.withLock { state in
       if state.isFull && writer.whenFull == .dropNewest && options.overflow == .wait && state.inFlightBytes + byteCount > Self.inFlightLimit
       {
-        guard let batch = taken.take() else { return nil }
+        guard let batch = taken.take() else { preconditionFailure("the batch is taken once") }
         Self.addGap(
           Gap(reason: .dropNewest, records: UInt64(batch.recordCount), bytes: UInt64(byteCount), firstTime: wall, lastTime: wall),
           source: source,
           to: &state, now: now)
-        return nil
+        return BlockPromise(.dropped)
       }
-      guard let batch = taken.take() else { return nil }
+      guard let batch = taken.take() else { preconditionFailure("the batch is taken once") }
       state.inFlightBytes += byteCount
       // An unended record ends its block, a continuation begins one; otherwise small batches share a block.
       if let open = state.open[source],
@@ -216,7 +216,7 @@ public final class SegmentQueue: Sendable {
         state.open[source] = block
         let pending = state.close(source, now: now)!
         closed.append(pending)
-        return pending
+        return pending.promise
       }
       let block = state.open[source] ?? OpenBlock(RecordBatch(minimumCapacity: 4096), firstTime: wall, deadline: now + linger)
       block.batch.append(contentsOf: batch)
@@ -225,14 +225,14 @@ public final class SegmentQueue: Sendable {
       for change in changes { WriteState.merge(change, into: &block.changes) }
       let isDue = quiet || block.batch.byteCount >= Self.blockByteCount || block.entryBytes >= Self.entryByteLimit
       state.open[source] = block
-      guard isDue else { return nil }
+      guard isDue else { return block.promise }
       let pending = state.close(source, now: now)!
       closed.append(pending)
-      return pending
+      return pending.promise
     }
     for block in closed { compress(block) }
     laneChanged.signal()
-    return AppendTicket(pending: pending, queue: self)
+    return AppendTicket(promise: promise, queue: self)
   }
 
   private static func entryByteCount(_ change: CheckpointChange) -> Int {
@@ -270,11 +270,11 @@ public final class SegmentQueue: Sendable {
 
   // MARK: Waiting
 
-  func waitUntilDurable(_ pending: PendingBlock) async throws {
+  func waitUntilDurable(_ promise: BlockPromise) async throws {
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       let outcome: PendingBlock.Outcome? = monitor.withLock { _ in
-        if pending.outcome == nil { pending.waiters.append(continuation) }
-        return pending.outcome
+        if promise.outcome == nil { promise.waiters.append(continuation) }
+        return promise.outcome
       }
       switch outcome {
       case nil: break
@@ -285,13 +285,19 @@ public final class SegmentQueue: Sendable {
     }
   }
 
-  /// Returns when every record that was written before is on the disk. Closes open blocks and brings a sync forward.
+  /// Returns when every record and every loss that was told before is on the disk. Closes open blocks and brings a sync forward.
   public func synchronize() async throws {
     let now = clock.monotonic()
     var closed: [PendingBlock] = []
     let waiting: [PendingBlock] = monitor.withLock { state in
       for source in Array(state.open.keys) { if let block = state.close(source, now: now) { closed.append(block) } }
-      if !state.pendingGaps.isEmpty { state.gapsDue = now }
+      for (key, gap) in state.pendingGaps {
+        let facts = BlockFacts(
+          source: key.source, recordCount: 1, firstTime: gap.firstTime, lastTime: gap.lastTime, flags: [], entries: [.gap(gap)])
+        state.lane.append(PendingBlock(.gap(offsets: 1), facts, whenFull: .wait))
+      }
+      state.pendingGaps.removeAll()
+      state.gapsDue = nil
       state.syncIsUrgent = true
       return state.unsynced.compactMap(\.pending) + (state.writing.map { [$0] } ?? []) + state.lane
     }
@@ -299,7 +305,7 @@ public final class SegmentQueue: Sendable {
     laneChanged.signal()
     syncWanted.signal()
     for block in waiting {
-      do { try await waitUntilDurable(block) } catch let error as QueueError where error.code == .full {}
+      do { try await waitUntilDurable(block.promise) } catch let error as QueueError where error.code == .full {}
     }
   }
 

@@ -54,11 +54,6 @@ def wrong_unit(t):
     mistake(t, copy_pipeline(queue="{ path: q, max_size: 64 parsecs }"), "1:29", "queue.max_size", "10GiB", "'64 parsecs'")
 
 
-@test("a key given twice is named with both places")
-def duplicate_key(t):
-    mistake(t, copy_pipeline(source="{ type: file, paths: [in.log], paths: [b.log] }"), "2:46", "'paths' is given twice", "remove one")
-
-
 @test("a missing part is named with what to add")
 def missing_part(t):
     mistake(t, copy_pipeline(source="{ paths: [in.log] }"), "2:12", "'type' is missing", "add type: file")
@@ -158,53 +153,6 @@ def fill_disk(t):
             pass
 
 
-@test("a disk that fills up under the queue is named; it goes on by itself when there is room, and nothing is lost", seconds=180)
-def full_disk(t):
-    small_disk(t, 24)
-    # The filler leaves 2 MiB; a backlog that is refused by its reader can't go away.
-    fill_disk(t)
-    os.truncate(t.path("small/filler"), os.stat(t.path("small/filler")).st_size - (2 << 20))
-    corpus.write(t.path("in.log"), 24 << 20, t.seed)
-    port = free_port()
-    t.pipeline(copy_pipeline(queue="{ path: small/q, max_size: 64MiB, min_free_disk: 0B }").rstrip()[:-1]
-               + f", slow: {{ type: http, url: 'http://127.0.0.1:{port}/', retry: {{ initial: 50ms, max: 1s }} }} }}\n")
-    run = t.start_run()
-    t.until("the message", lambda: re.search("the disk is full.*free space|disk.*free disk space", run.stderr), seconds=30, alive=run)
-    before = t.size("out.log")
-    t.true(before < t.size("in.log"), "the disk was too small for all of it")
-    os.unlink(t.path("small/filler"))
-    t.until("the rest", lambda: t.size("out.log") == t.size("in.log"), seconds=30, alive=run)
-    run.signal(15)
-    t.equal(run.wait(15), 0, "exit code")
-    t.same("in.log", "out.log")
-    t.sluice("queue", "verify", "small/q")
-    t.call("sh", "-c", f"{t.sluice_path} queue cat small/q > cat.log")
-    t.same("in.log", "cat.log")
-
-
-@test("a queue on a disk that is full all the time lets everything through that is read and deleted", seconds=90)
-def full_disk_goes_on(t):
-    small_disk(t, 8)
-    path = t.path("in.log")
-    with open(path, "wb") as file:
-        # Hardly compressible: what comes in is larger than the disk.
-        for _ in range(200_000):
-            file.write(b"%096x\n" % t.random.getrandbits(384))
-    t.pipeline(copy_pipeline(queue="{ path: small/q, max_size: 64MiB, min_free_disk: 0B }"))
-    t.run("--once", "--drain", seconds=60)
-    t.same("in.log", "out.log")
-
-
-@test("a queue that may not take the disk's last free space names the disk", seconds=60)
-def min_free_disk(t):
-    small_disk(t, 8)
-    t.write("in.log", b"one\n")
-    t.pipeline(copy_pipeline(queue="{ path: small/q, max_size: 64MiB, min_free_disk: 16MiB }"))
-    run = t.start_run()
-    t.until("a message", lambda: "full" in run.stderr, seconds=20, alive=run)
-    t.contains(run.stderr, "min_free_disk", "what bounds the queue")
-
-
 @test("a disk that is full when the queue is made is named, and the next run makes the queue", seconds=60)
 def full_disk_at_start(t):
     small_disk(t, 8)
@@ -234,17 +182,6 @@ def full_output_disk(t):
     t.same("in.log", "small/out.log")
 
 
-@test("a port that another process has is named with how to find it")
-def port_in_use(t):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-        t.write("in.log", b"one\n")
-        t.pipeline(copy_pipeline(source=f"{{ type: syslog, listen: 'udp://127.0.0.1:{port}' }}"))
-        refused(t, 1, f"127.0.0.1:{port} is in use", "ss -ulpn", "'listen'")
-    good(t)
-
-
 @test("a directory of another program is refused as a queue, and left as it was")
 def foreign_directory(t):
     t.write("in.log", b"one\n")
@@ -263,29 +200,6 @@ def file_as_queue(t):
     t.pipeline(copy_pipeline(queue="{ path: foreign, max_size: 64MiB }"))
     refused(t, 1, "foreign")
     t.equal(t.read("foreign"), b"precious", "the file")
-    good(t)
-
-
-@test("a queue of a newer format is refused by every command, and left as it was")
-def newer_format(t):
-    t.write("in.log", b"one\ntwo\n")
-    good(t)
-    identity = json.loads(t.read("q/queue.json"))
-    original = t.read("q/queue.json")
-    t.write("q/queue.json", json.dumps(identity | {"format": 99}))
-
-    def snapshot():
-        return {name: (t.read(name), os.stat(t.path(name)).st_mtime_ns) for name in ["q/queue.json"] + [f"q/segments/{n}" for n in os.listdir(t.path("q/segments"))]}
-
-    before = snapshot()
-    refused(t, 1, "has format 99", "use the newer version")
-    for command in ("verify", "cat", "show", "seal"):
-        process = t.start_sluice("queue", command, "q")
-        t.equal(process.wait(), 1, f"exit code of queue {command}")
-        # One message, not one in another.
-        t.contains(process.stderr, "sluice: the queue q has format 99, and this version of Sluice reads up to", f"queue {command}")
-    t.equal(snapshot(), before, "the queue's files")
-    t.write("q/queue.json", original)
     good(t)
 
 

@@ -17,6 +17,12 @@ extension SegmentQueue {
     return min(bound, disk, Self.measureEvery)
   }
 
+  /// The free bytes of the disk when it is these that don't leave room, not the queue's own bound.
+  func freeDiskWhenShort(of needed: Int) -> UInt64? {
+    guard let free = try? rootDirectory.availableBytes(), free < options.minFreeDisk + UInt64(needed) else { return nil }
+    return free
+  }
+
   /// Deletes the oldest segment if the rules let it go for want of space. False when nothing may go.
   func makeRoom(for needed: Int, reason: Gap.Reason) -> Bool {
     maintenance.withLock { _ in deleteOldest(spaceIsNeeded: true, dropsOldest: reason == .dropOldest) }

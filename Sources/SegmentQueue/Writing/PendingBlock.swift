@@ -22,12 +22,22 @@ final class PendingBlock: @unchecked Sendable {  // immutable but for the fields
   /// Bytes of lines.
   let byteCount: Int
 
+  /// What those who wait for the block wait for; begun when the block was opened.
+  let promise: BlockPromise
+
   // Guarded by the queue's monitor.
   var prepared: StoredBlock.Prepared?
-  var outcome: Outcome?
-  var waiters: [CheckedContinuation<Void, any Error>] = []
+  var outcome: Outcome? {
+    get { promise.outcome }
+    set { promise.outcome = newValue }
+  }
+  var waiters: [CheckedContinuation<Void, any Error>] {
+    get { promise.waiters }
+    set { promise.waiters = newValue }
+  }
 
-  init(_ content: Content, _ facts: BlockFacts, whenFull: WhenFull) {
+  init(_ content: Content, _ facts: BlockFacts, whenFull: WhenFull, promise: BlockPromise = BlockPromise()) {
+    self.promise = promise
     self.content = content
     self.facts = facts
     self.whenFull = whenFull
@@ -49,8 +59,17 @@ final class PendingBlock: @unchecked Sendable {  // immutable but for the fields
   }
 }
 
+/// How a block ends, for those who wait for that: also for a block that is still being filled. Guarded by the queue's monitor.
+final class BlockPromise: @unchecked Sendable {  // the queue's monitor guards both fields
+  var outcome: PendingBlock.Outcome?
+  var waiters: [CheckedContinuation<Void, any Error>] = []
+
+  init(_ outcome: PendingBlock.Outcome? = nil) { self.outcome = outcome }
+}
+
 /// A source's block that is still being filled. Guarded by the queue's monitor.
 final class OpenBlock {
+  let promise = BlockPromise()
   var batch: RecordBatch
   /// The latest change of each stream: the checkpoints after the block's last record.
   var changes: [UInt32: CheckpointChange] = [:]

@@ -50,13 +50,12 @@ public final class SourceWriter: Sendable {
 
 /// The promise of a write.
 public struct AppendTicket: Sendable {
-  let pending: PendingBlock?
+  let promise: BlockPromise
   let queue: SegmentQueue
 
   /// Returns when the batch and its checkpoints are on the disk (with `sync: never`: in the file).
   /// - Throws: ``QueueError`` when the queue was closed or dropped the batch; then the source still has it to give.
   public func durable() async throws {
-    guard let pending else { return }
-    try await queue.waitUntilDurable(pending)
+    try await queue.waitUntilDurable(promise)
   }
 }

@@ -93,7 +93,8 @@ struct WriteState {
     let batch = block.takeBatch()
     let isEmpty = batch.isEmpty
     let pending = PendingBlock(
-      isEmpty ? .mark : .lines(batch.intoSharedBytes()), facts, whenFull: isEmpty ? .wait : whenFull[source] ?? .wait)
+      isEmpty ? .mark : .lines(batch.intoSharedBytes()), facts, whenFull: isEmpty ? .wait : whenFull[source] ?? .wait,
+      promise: block.promise)
     lane.append(pending)
     return pending
   }

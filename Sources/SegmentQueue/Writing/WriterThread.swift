@@ -237,13 +237,23 @@ struct WriterThread {
       return (resumptions, isNew)
     }
     resumptions.resume()
-    if isNew {
+    guard isNew else { return }
+    if let free = queue.freeDiskWhenShort(of: pending.storedByteCount) {
+      noteFullDisk(("free", "\(free)"), ("min_free_disk", "\(queue.options.minFreeDisk)"))
+    } else {
       queue.notify(
         QueueNotice(
           .warning, "the queue is full: sources wait or drop, consumers go on", ("queue.name", queue.name),
           ("because_of", because ?? "the disk"),
           ("max_size", "\(queue.options.maxSize)"), ("stored", "\(queue.store.storedBytes)")))
     }
+  }
+
+  private func noteFullDisk(_ facts: (key: String, value: String)...) {
+    queue.notify(
+      QueueNotice(
+        .error, "the disk is full: sources wait, consumers go on; free space, and it goes on by itself",
+        metadata: [("queue.name", queue.name), ("queue.path", "\(queue.path)")] + facts))
   }
 
   // MARK: Errors
@@ -268,11 +278,7 @@ struct WriterThread {
         }
         return !state.isFull
       }
-      if isNew {
-        queue.notify(
-          QueueNotice(
-            .error, "the disk is full: sources wait, consumers go on; free space, and it goes on by itself", ("error", error.description)))
-      }
+      if isNew { noteFullDisk(("error", error.description)) }
       _ = queue.makeRoom(for: pending?.storedByteCount ?? 4096, reason: .retention)
     } else {
       replaceActive(after: error)
@@ -366,6 +372,8 @@ struct WriterThread {
       activeSince = nil
       room = 0
       queue.monitor.withLock { state in
+        // An open file that was deleted still takes its space: nothing may keep the old segment's open.
+        state.syncPoint = nil
         state.rollRequested = false
         state.maintenanceWanted = true
       }

@@ -1,0 +1,168 @@
+"""What people and programs see: the live status on a terminal, JSON elsewhere, and the queue commands on an idle and on a held queue."""
+
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+import threading
+from fcntl import ioctl
+
+from harness import test
+
+COPY = """
+queue: { path: q, max_size: 64MiB }
+sources: { app: { type: file, paths: [in.log] } }
+sinks: { out: { type: file, path: out.log } }
+"""
+ESCAPE = b"\x1b["
+
+
+def on_terminal(t, arguments, enough, term="xterm"):
+    """Runs sluice with a terminal for standard error until `enough(what it showed)`, then ends it with SIGTERM."""
+    master, slave = pty.openpty()
+    ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    seen = bytearray()
+
+    def reader():
+        try:
+            while part := os.read(master, 1 << 16):
+                seen.extend(part)
+        except OSError:
+            pass  # EIO: nobody has the other end any more
+
+    thread = threading.Thread(target=reader, daemon=True)
+    thread.start()
+    process = subprocess.Popen(
+        [t.sluice_path, *arguments], cwd=t.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=slave, env=os.environ | {"TERM": term})
+    os.close(slave)
+    t.later(process.kill)
+    try:
+        t.until(f"{enough.__doc__ or 'the status'}; seen so far: {bytes(seen[-500:])}", lambda: enough(bytes(seen)))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=15)
+        thread.join(5)
+        os.close(master)
+    t.equal(process.returncode, 0, "exit code")
+    t.equal(output, b"", "standard output")
+    return bytes(seen)
+
+
+@test("a terminal shows the live status, and gets its cursor back")
+def live_status(t):
+    t.write("in.log", b"one\ntwo\n")
+    t.pipeline(COPY)
+
+    def status(seen):
+        "the live status with the sink's name"
+        return ESCAPE in seen and b"out" in seen.rpartition(b"sink writes files")[2]
+
+    seen = on_terminal(t, ["run", "p.yaml"], status)
+    t.equal(seen.count(ESCAPE + b"?25l"), seen.count(ESCAPE + b"?25h"), "the cursor is shown as often as it was hidden")
+    t.true(b"stopping" in seen, "log lines come out above the status")
+
+
+@test("no live status with --no-status, nor on a dumb terminal")
+def no_status(t):
+    t.write("in.log", b"one\ntwo\n")
+    t.pipeline(COPY)
+    for arguments, term in ((["run", "p.yaml", "--no-status"], "xterm"), (["run", "p.yaml"], "dumb")):
+        seen = on_terminal(t, arguments, lambda seen: t.size("out.log") == 8 and b"pipeline starts" in seen, term)
+        t.true(ESCAPE + b"A" not in seen and b"\r\x1b" not in seen and ESCAPE + b"J" not in seen and ESCAPE + b"K" not in seen,
+               f"no moves of the cursor, found {seen[-400:]}")
+
+
+@test("a pipe gets log lines only: no status, no escape sequence")
+def no_status_in_pipe(t):
+    t.write("in.log", b"one\ntwo\n")
+    t.pipeline(COPY)
+    run = t.run("--once", "--drain", env=os.environ | {"TERM": "xterm"})
+    t.true("\x1b" not in run.stderr and "\r" not in run.stderr, "no escape sequence in standard error")
+    for line in run.stderr.splitlines():
+        t.true(line[:4].isdigit() and line[10] == "T", f"a log line, found {line!r}")
+    t.equal(run.stdout, "", "standard output")
+
+
+@test("--log-format json gives one JSON object a line")
+def json_log(t):
+    t.write("in.log", b"one\ntwo\n")
+    t.pipeline(COPY)
+    run = t.run("--once", "--drain", "--log-format", "json")
+    objects = [json.loads(line) for line in run.stderr.splitlines()]
+    t.true(len(objects) > 3, "several lines")
+    for one in objects:
+        t.true({"time", "level", "message"} <= one.keys(), f"time, level and message, found {one}")
+    t.true(any(one["message"] == "pipeline ended" for one in objects), "the pipeline's end")
+
+
+@test("--output json is JSON for list, show, verify, check, seek, seal, trim, push and version")
+def json_output(t):
+    t.write("in.log", b"one\ntwo\n")
+    t.pipeline(COPY)
+    t.run("--once", "--drain")
+    for arguments in (
+        ("queue", "list", "."), ("queue", "show", "q"), ("queue", "show", "q", "--gaps"), ("queue", "verify", "q"), ("version",), ("check", "p.yaml"),
+        ("queue", "seek", "q", "out", "oldest"), ("queue", "seal", "q"), ("queue", "trim", "q", "--before", "newest", "--force"),
+    ):
+        text = t.sluice(*arguments, "--output", "json")
+        try:
+            json.loads(text)
+        except ValueError as error:
+            t.true(False, f"JSON from {' '.join(arguments)}: {error}: {text[:300]!r}")
+    with open(t.write("more.log", b"three\n"), "rb") as more:
+        json.loads(t.sluice("push", "q", "--output", "json", stdin=more))
+
+
+@test("push, pull, cat, seek, seal and trim work on an idle queue")
+def idle(t):
+    t.write("in.log", b"one\ntwo\nthree\n")
+    with open(t.path("in.log"), "rb") as lines:
+        t.sluice("push", "q", "--create", stdin=lines)
+    t.equal(t.sluice("queue", "cat", "q"), "one\ntwo\nthree\n", "cat")
+    t.equal(t.sluice("queue", "cat", "q", "--from", "1", "--count", "1"), "two\n", "cat from 1, one line")
+    t.equal(t.sluice("pull", "q", "--consumer", "job", "--create", "--commit", "--count", "2"), "one\ntwo\n", "the first pull")
+    t.equal(t.sluice("pull", "q", "--consumer", "job", "--commit", "--count", "2"), "three\n", "the second pull")
+    t.equal(t.consumer("job")["lag_records"], 0, "what is left for the consumer")
+    t.sluice("queue", "seek", "q", "job", "1")
+    t.equal(t.sluice("pull", "q", "--consumer", "job"), "two\nthree\n", "after seek 1")
+    t.sluice("queue", "seal", "q")
+    t.equal(t.call("sh", "-c", "zcat q/segments/*.gz").decode(), "one\ntwo\nthree\n", "zcat of the sealed segments")
+    refused = t.start_sluice("queue", "trim", "q", "--before", "newest")
+    t.equal(refused.wait(), 2, "exit code of a trim that takes unread records")
+    t.contains(refused.stderr, "--force", "the remedy")
+    t.contains(refused.stderr, "job", "who would lose them")
+    t.equal(t.sluice("queue", "cat", "q"), "one\ntwo\nthree\n", "nothing was deleted")
+    t.sluice("queue", "trim", "q", "--before", "newest", "--force")
+    t.equal(t.sluice("queue", "cat", "q"), "", "after the trim")
+    t.sluice("queue", "verify", "q")
+
+
+@test("list, show, cat, pull and verify work on a held queue; what writes names the holder")
+def held(t):
+    t.write("in.log", b"one\ntwo\n")
+    t.pipeline(COPY)
+    run = t.start_run()
+    t.until("the lines to come out", lambda: t.size("out.log") == 8, alive=run)
+    t.equal(t.sluice("queue", "cat", "q"), "one\ntwo\n", "cat")
+    t.equal(t.sluice("pull", "q", "--count", "1"), "one\n", "pull without --commit")
+    t.equal(t.show()["holder"] is not None and t.show()["held"], True, "show says that it is held")
+    t.contains(t.sluice("queue", "show", "q"), f"pid {run.pid}", "show")
+    t.contains(t.sluice("queue", "list", "."), f"pid {run.pid}", "list")
+    t.sluice("queue", "verify", "q")
+    for arguments in (
+        ("push", "q"), ("pull", "q", "--consumer", "job", "--create", "--commit"), ("queue", "seek", "q", "out", "oldest"), ("queue", "seal", "q"),
+        ("queue", "trim", "q", "--before", "newest"),
+    ):
+        process = t.start_sluice(*arguments)
+        t.equal(process.wait(20), 4, f"exit code of {' '.join(arguments)}\n{process.stderr_tail}")
+        t.contains(process.stderr, f"pid {run.pid}", f"{' '.join(arguments)} names the holder")
+        t.contains(process.stderr, "stop", f"{' '.join(arguments)} names the remedy")
+    with open(t.path("in.log"), "ab") as log:
+        log.write(b"three\n")
+    t.until("the run to go on", lambda: t.size("out.log") == 14, alive=run)
+    run.signal(signal.SIGTERM)
+    t.equal(run.wait(15), 0, "exit code")
+    t.equal(t.sluice("queue", "cat", "q"), "one\ntwo\nthree\n", "nothing was changed")
