@@ -14,9 +14,10 @@ ROTATIONS = 8
 class Writer:
     """A program that writes a log all the time. It opens its log anew when the file `reopen` appears, as daemons do at a signal, and pauses when it is told to."""
 
-    def __init__(self, t, count):
+    def __init__(self, t, count, seconds=4):
         self.t = t
         self.count = count
+        self.seconds = seconds
         self.written = 0
         self.position = 0
         self._go = threading.Event()
@@ -40,7 +41,7 @@ class Writer:
             self.position += len(data)
             self._reopen_if_asked()
             # Over all of it some seconds, so that rotations fall into the writing.
-            time.sleep(100 * 4 / self.count)
+            time.sleep(100 * self.seconds / self.count)
         # logrotate's script waits for this, whenever it is started.
         while not self.done:
             self._reopen_if_asked()
@@ -121,14 +122,18 @@ def finish(t, run, writer, in_order):
 
 def rotate_while_running(t, paths, options, in_order):
     prepare(t, paths, options)
-    writer = Writer(t, t.sizes.lines)
+    writer = Writer(t, t.sizes.lines, seconds=14 if "%s" in options else 4)
     run = t.start_run()
-    start = 0
+    start = second = 0
     for number in range(1, ROTATIONS + 1):
         t.until("some more lines", lambda: writer.written >= number * writer.count // (ROTATIONS + 2))
         # Only the log's own name is tailed, so each file is rotated once it was seen.
         t.until("the file to be seen", lambda: t.size("out.log") > start, alive=run)
+        if "%s" in options:
+            # A name is free only once a second, and logrotate's clock (time(2)) lags behind the finer one by some milliseconds.
+            t.until("the next second", lambda: time.time() >= second + 1.05)
         rotate(t)
+        second = int(time.time())
         start = writer.position
     t.until("the writer to be done", lambda: writer.written >= writer.count)
     writer.finish()
