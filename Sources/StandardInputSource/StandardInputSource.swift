@@ -17,7 +17,7 @@ public final class StandardInputSource: Source {
     public var name: String
     /// The descriptor that is read; not closed.
     public var fileDescriptor: Int32
-    /// Lines longer than this are split into records, which are counted. A sink that reproduces its input puts the pieces together again.
+    /// Lines longer than this are split into records, which are counted; looked at after each read of 256 KiB, so a line may exceed it by as much. A sink that reproduces its input puts the pieces together again.
     public var maxLineBytes: Int
     /// Where to say what an operator should hear of.
     public var logger: Logger
