@@ -4,10 +4,12 @@ internal import RecordBlocks
 
 /// Writes lines as `{"timestamp","host","message"}`, one object a line.
 ///
-/// Bytes that aren't UTF-8 become U+FFFD, and the object then has `"invalid_utf8":true`. Of a line in pieces each but the last has `"unended":true`,
+/// Bytes that aren't UTF-8 become U+FFFD, and the object then has `"invalid_utf8":true`. Of a line in pieces each but the last has
+/// `"unended":true`,
 /// each but the first `"continues":true`.
 struct JSONLineWriter: ~Copyable {
-  /// A longer line is cut into pieces whatever the configured limit: escaped, each of its bytes may take six, and a block has to hold the record.
+  /// A longer line is cut into pieces whatever the configured limit: escaped, each of its bytes may take six, and a block has to hold the
+  /// record.
   static let maximumLineBytes = 8 << 20
   /// The flags and the ending.
   private static let endingCapacity = 96

@@ -3,7 +3,8 @@ internal import Glibc
 
 /// What was read and not yet handed over, cut into whole lines and, of a line over the limit, pieces.
 ///
-/// Nothing leaves it before ``remove(_:)``, so a write that failed is done again from the same bytes. It holds at most one line of the limit and one chunk.
+/// Nothing leaves it before ``remove(_:)``, so a write that failed is done again from the same bytes. It holds at most one line of the
+/// limit and one chunk.
 struct LineBuffer: ~Copyable {
   /// Bytes at the buffer's start that belong together.
   struct Piece {

@@ -16,7 +16,8 @@ extension StandardInputSource {
     public var name: String
     /// The descriptor that is read; not closed.
     public var fileDescriptor: Int32
-    /// Longer lines are split into records and counted; a sink that reproduces its input puts the pieces together again. In the format `json` 8 MiB at most.
+    /// Longer lines are split into records and counted; a sink that reproduces its input puts the pieces together again. In the format
+    /// `json` 8 MiB at most.
     public var maxLineBytes: Int
     /// What a record is.
     public var format: Format

@@ -6,8 +6,10 @@ internal import Synchronization
 
 /// Reads lines from a descriptor, mostly the process's standard input, until its other end is closed.
 ///
-/// What is there is handed over at once, cut at the last line feed; the input's end delivers a last line without one, marked as unended. Backpressure is
-/// not reading: while ``PipelineCore/RecordOutput/write(_:checkpoints:)`` suspends, the pipe fills and the writing process waits. There are no
+/// What is there is handed over at once, cut at the last line feed; the input's end delivers a last line without one, marked as unended.
+/// Backpressure is
+/// not reading: while ``PipelineCore/RecordOutput/write(_:checkpoints:)`` suspends, the pipe fills and the writing process waits. There
+/// are no
 /// checkpoints: what was read and not yet durable is gone with the process, which is all that a pipe allows.
 public final class StandardInputSource: Source {
   /// A failed read of the input.
@@ -41,7 +43,8 @@ public final class StandardInputSource: Source {
 
   /// Reads to the input's end. After an error nothing that was read is lost: another run hands it over first.
   ///
-  /// When the task is cancelled, what was read is still handed over, the beginning of a line too (for half a second at most, the rest becomes a gap); what
+  /// When the task is cancelled, what was read is still handed over, the beginning of a line too (for half a second at most, the rest
+  /// becomes a gap); what
   /// stands in the pipe stays there.
   public func run(from checkpoints: [StreamCheckpoint], into output: some RecordOutput) async throws {
     let wasRunning = isRunning.withLock { running in

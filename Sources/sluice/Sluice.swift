@@ -18,7 +18,8 @@ struct Sluice: AsyncParsableCommand {
       RunCommand.self, CheckCommand.self, PushCommand.self, PullCommand.self, QueueCommand.self, VersionCommand.self,
     ])
 
-  /// Reads a command line. `--drain` may stand alone or with a value; a value is only ever joined to it, so that `--drain FILE` means what it seems to.
+  /// Reads a command line. `--drain` may stand alone or with a value; a value is only ever joined to it, so that `--drain FILE` means
+  /// what it seems to.
   static func parse(commandLine: [String]) throws -> any ParsableCommand {
     let end = commandLine.firstIndex(of: "--") ?? commandLine.endIndex
     let options = commandLine[..<end].map { $0 == "--drain" ? "--drain=\(DrainArgument.everything)" : $0 }

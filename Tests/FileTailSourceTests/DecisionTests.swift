@@ -46,7 +46,8 @@ import Testing
   }
 
   static let empty: [(facts: FileFacts, decision: ResumeDecision)] = [
-    (FileFacts(head: .same, sameInode: true, samePath: true), .goOn), (FileFacts(head: .same, sameInode: true, isRotationOfPath: true), .goOn),
+    (FileFacts(head: .same, sameInode: true, samePath: true), .goOn),
+    (FileFacts(head: .same, sameInode: true, isRotationOfPath: true), .goOn),
     (FileFacts(head: .same, sameInode: true), .notThisFile), (FileFacts(head: .same, samePath: true, sameBoot: false), .goOn),
     (FileFacts(head: .same, samePath: true), .notThisFile), (FileFacts(head: .same, isRotationOfPath: true), .notThisFile),
   ]

@@ -29,7 +29,8 @@ extension TailEngine {
     }
   }
 
-  /// Notes what a new file begins with, and tells the output of it: rotated away before anything of it was read, while nobody looked, it can
+  /// Notes what a new file begins with, and tells the output of it: rotated away before anything of it was read, while nobody looked, it
+  /// can
   /// still be found.
   func introduce(_ stream: TailedStream, _ input: InputFile) throws(Errno) {
     let head = try head(input, StreamIdentity.maximumHeadLength)

@@ -209,7 +209,8 @@ extension TailEngine {
         if isStillCopy(file, copy, comparison) {
           copiesNow[file.key] = Copy(stream: copy.stream, file: file, since: copy.since)
         } else {
-          // It was copied, and now has a life of its own. What was as long as a head was the other's content, which is delivered from there.
+          // It was copied, and now has a life of its own. What was as long as a head was the other's content, which is delivered from
+          // there.
           begin(file, at: copy.common >= UInt64(StreamIdentity.maximumHeadLength) ? copy.common : 0)
         }
         continue
@@ -333,7 +334,9 @@ extension TailEngine {
   /// settled at its end, lest it be taken for a new file.
   private func shortCopy(of stream: TailedStream, _ candidates: inout CandidateFiles) -> FoundFile? {
     for file in candidates.rotations(of: stream, unclaimedOnly: false) where search.names(file.path) {
-      guard let input = try? InputFile(file.path), let facts = try? input.facts(stream.identity, stream.place, size: file.size) else { continue }
+      guard let input = try? InputFile(file.path), let facts = try? input.facts(stream.identity, stream.place, size: file.size) else {
+        continue
+      }
       let isBeginning = (facts.head == .same && input.gzip == nil) || copies[file.key]?.stream === stream || input.isBeginning(of: stream)
       let end = input.gzip.map { $0.ending == .complete ? $0.end : 0 } ?? file.size
       guard isBeginning, end > 0, end < stream.place.position else { continue }

@@ -2,7 +2,8 @@ internal import PipelineCore
 
 /// Writes records as `{"timestamp","host","path","message"}`, one object a line.
 ///
-/// Bytes that aren't UTF-8 become U+FFFD, one for each maximal ill-formed part, and the object then has `"invalid_utf8":true`. A line in pieces has
+/// Bytes that aren't UTF-8 become U+FFFD, one for each maximal ill-formed part, and the object then has `"invalid_utf8":true`. A line in
+/// pieces has
 /// `"unended":true` on each piece but the last and `"continues":true` on each but the first.
 struct JSONRecordEncoder {
   /// What was written of a record.
@@ -17,7 +18,8 @@ struct JSONRecordEncoder {
 
   /// Bytes behind a message at most: the quote, all flags, the brace, the line feed.
   private static let suffixCapacity = 80
-  /// A message is escaped in steps, so that the room for a long one is bounded by its limit and not by what escaping could make of all of it.
+  /// A message is escaped in steps, so that the room for a long one is bounded by its limit and not by what escaping could make of all of
+  /// it.
   private static let step = 64 << 10
 
   private var prefix: [UInt8] = []

@@ -1,7 +1,8 @@
 internal import SegmentQueue
 
 extension AppendTicket {
-  /// Waits like ``AppendTicket/durable()``, but no longer than the task lives: a full queue may keep a write waiting for days, and a stop for 5 s.
+  /// Waits like ``AppendTicket/durable()``, but no longer than the task lives: a full queue may keep a write waiting for days, and a stop
+  /// for 5 s.
   ///
   /// After a cancellation the write may still become durable; nobody may count on it.
   func durableUnlessCancelled() async throws {

@@ -34,7 +34,8 @@ public final class ThreadExecutor: TaskExecutor, @unchecked Sendable {  // the s
 
   /// Runs `body` on a thread of its own, which has no more work when this returns and ends.
   ///
-  /// As a child task, which begins its life on the thread. `withTaskExecutorPreference` alone won't do: `body` would begin where its caller runs and come
+  /// As a child task, which begins its life on the thread. `withTaskExecutorPreference` alone won't do: `body` would begin where its
+  /// caller runs and come
   /// to its thread after the first suspension only, and an optimised build leaves out the switch even when `body` is `@concurrent`.
   public static func run<R: Sendable, E: Error>(
     named name: String, _ body: @escaping @Sendable () async throws(E) -> R

@@ -1,4 +1,5 @@
-/// Keeps repeated warnings from flooding the log: of one subject the first few in a period are let through, the rest is counted, and the last of them
+/// Keeps repeated warnings from flooding the log: of one subject the first few in a period are let through, the rest is counted, and the
+/// last of them
 /// is told with the count when the period ends.
 struct RepeatLimiter<Line> {
   /// How many of one subject pass in a period.

@@ -2,7 +2,8 @@ internal import Glibc
 internal import RecordBlocks
 internal import SystemPackage
 
-/// Where pulled lines go. `finish` returns when the destination has them for good, which is when the cursor may be committed; without it nothing is kept of a file.
+/// Where pulled lines go. `finish` returns when the destination has them for good, which is when the cursor may be committed; without it
+/// nothing is kept of a file.
 protocol PullDestination: AnyObject {
   func write(_ slices: [BlockSlice]) throws
   /// Makes what was written visible to whoever waits for it; the destination goes on.
@@ -20,7 +21,8 @@ final class StandardOutputDestination: PullDestination {
   func finish() {}
 }
 
-/// A new file. It bears another name until it is whole and on the disk, so nobody takes a half one for the result; `.gz` gets the stored blocks as they are.
+/// A new file. It bears another name until it is whole and on the disk, so nobody takes a half one for the result; `.gz` gets the stored
+/// blocks as they are.
 final class FileDestination: PullDestination {
   private let path: String
   private let partial: String

@@ -29,7 +29,8 @@ struct QueueArgument: ParsableArguments {
     do { return try QueueFiles.open(path) } catch { throw explained(error) }
   }
 
-  /// Opens the queue, which must be idle, for a command that changes it. Nothing is deleted because of limits: those are the pipeline file's to set.
+  /// Opens the queue, which must be idle, for a command that changes it. Nothing is deleted because of limits: those are the pipeline
+  /// file's to set.
   func hold(create: Bool = false, minFreeDisk: UInt64 = 0, for work: String) throws(CommandFailure) -> SegmentQueue {
     var options = QueueOptions()
     options.maxSize = 1 << 60

@@ -39,7 +39,8 @@ struct SinkContext {
   var logger: Logger
 }
 
-/// A kind of sink. `check` opens nothing, so all sinks are checked before the first queue is opened; what it returns makes the sink for the open queue.
+/// A kind of sink. `check` opens nothing, so all sinks are checked before the first queue is opened; what it returns makes the sink for
+/// the open queue.
 struct SinkComponent: Component {
   let type: String
   let check: @Sendable (SinkContext) throws -> (SegmentQueue) -> SinkPlan

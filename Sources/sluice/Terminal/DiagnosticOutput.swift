@@ -1,7 +1,8 @@
 internal import Glibc
 internal import Synchronization
 
-/// Standard error: log lines, and on a terminal the live lines below them. Everything that the command says beside its results goes through here, so
+/// Standard error: log lines, and on a terminal the live lines below them. Everything that the command says beside its results goes
+/// through here, so
 /// that neither tears the other.
 final class DiagnosticOutput: Sendable {
   /// The process's own.

@@ -1,4 +1,5 @@
-/// Lines at the bottom of a terminal that are drawn over again and again, and the codes that do so. It only makes text: whoever owns it writes that in
+/// Lines at the bottom of a terminal that are drawn over again and again, and the codes that do so. It only makes text: whoever owns it
+/// writes that in
 /// one piece, so that nothing flickers.
 struct LiveArea {
   private var shown: [String] = []
