@@ -69,24 +69,24 @@ import Testing
     _ index: Int
   ) {
     let row = Self.shortCopies[index]
-    #expect(CopyDecision.decide(row.facts, position: 5000, hasFullHead: true, end: row.end) == row.decision, "\(row.facts)")
+    #expect(CopyDecision.decide(row.facts, headLength: 1024, end: row.end) == row.decision, "\(row.facts)")
   }
 
-  static let copies: [(facts: FileFacts, position: UInt64, hasFullHead: Bool, decision: CopyDecision)] = [
-    (FileFacts(head: .same, isLongEnough: true, markerMatches: true), 5000, true, .copy), (FileFacts(head: .same), 5000, true, .copy),
-    (FileFacts(head: .same, isLongEnough: true, markerMatches: false), 5000, true, .ownFile),
-    (FileFacts(head: .same, isLongEnough: false), 5000, true, .undecided),
-    (FileFacts(head: .different, isLongEnough: true), 5000, true, .ownFile),
-    (FileFacts(head: .same, isLongEnough: true, markerMatches: true), 50, false, .ownFile),
-    (FileFacts(head: .same, isLongEnough: true, markerMatches: true, isRotationOfPath: true), 50, false, .copy),
-    (FileFacts(head: .tooShort, isLongEnough: false, isRotationOfPath: true), 50, false, .undecided),
-    (FileFacts(head: .tooShort, isLongEnough: false), 5000, true, .ownFile),
-    (FileFacts(head: .same, isLongEnough: true, markerMatches: true), 0, false, .ownFile),
+  static let copies: [(facts: FileFacts, headLength: Int, decision: CopyDecision)] = [
+    (FileFacts(head: .same, isLongEnough: true, markerMatches: true), 1024, .copy), (FileFacts(head: .same), 1024, .copy),
+    (FileFacts(head: .same, isLongEnough: true, markerMatches: false), 1024, .ownFile),
+    (FileFacts(head: .same, isLongEnough: true), 1024, .copy),
+    (FileFacts(head: .same, isLongEnough: false), 1024, .undecided), (FileFacts(head: .different, isLongEnough: true), 1024, .ownFile),
+    (FileFacts(head: .same, isLongEnough: true, markerMatches: true), 50, .ownFile),
+    (FileFacts(head: .same, isLongEnough: true, markerMatches: true, isRotationOfPath: true), 50, .copy),
+    (FileFacts(head: .tooShort, isLongEnough: false, isRotationOfPath: true), 50, .undecided),
+    (FileFacts(head: .tooShort, isLongEnough: false), 1024, .ownFile),
+    (FileFacts(head: .same, isLongEnough: true, isRotationOfPath: true), 0, .ownFile),
   ]
 
   @Test(arguments: copies.indices) func `whether a new file is a copy follows from a whole head or a rotation's name`(_ index: Int) {
     let row = Self.copies[index]
-    #expect(CopyDecision.decide(row.facts, position: row.position, hasFullHead: row.hasFullHead) == row.decision, "\(row.facts)")
+    #expect(CopyDecision.decide(row.facts, headLength: row.headLength) == row.decision, "\(row.facts)")
   }
 
   static let rotations: [(name: String, original: String, isRotation: Bool)] = [

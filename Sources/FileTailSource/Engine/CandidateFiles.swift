@@ -12,6 +12,9 @@ struct CandidateFiles {
   private var listings: [FilePath: Listing] = [:]
   private var heads: [FilePath: [ContentHash: [FoundFile]]] = [:]
 
+  /// Descriptors or memory ran out, so a file that wasn't found may be there all the same.
+  private(set) var isShortOfResources = false
+
   /// The regular files of a directory, to be found by inode and by any name that rotation may have made theirs from.
   private struct Listing {
     var names: [[UInt8]] = []
@@ -48,11 +51,11 @@ struct CandidateFiles {
     let directory = stream.identity.path.parentDirectory
     var files = rotations(of: stream, unclaimedOnly: unclaimedOnly)
     if stream.identity.hasFullHead {
-      if unclaimedHeads == nil { unclaimedHeads = Self.byHead(unclaimed) }
+      if unclaimedHeads == nil { unclaimedHeads = byHead(unclaimed) }
       files += unclaimedHeads?[stream.identity.headHash] ?? []
       if !unclaimedOnly {
         if heads[directory] == nil {
-          heads[directory] = Self.byHead(look(at: listing(directory).names, in: directory).filter { !isClaimed($0) })
+          heads[directory] = byHead(look(at: listing(directory).names, in: directory).filter { !isClaimed($0) })
         }
         files += heads[directory]?[stream.identity.headHash] ?? []
       }
@@ -88,13 +91,20 @@ struct CandidateFiles {
   private mutating func listing(_ directory: FilePath) -> Listing {
     if let known = listings[directory] { return known }
     var listing = Listing()
-    for entry in (try? DirectoryListing.entries(of: directory)) ?? [] where entry.kind == .regular {
+    for entry in entries(of: directory) where entry.kind == .regular {
       listing.names.append(entry.name)
       listing.byInode[entry.inode, default: []].append(entry.name)
       for key in Self.keys(of: entry.name) { listing.byEarlierName[key, default: []].append(entry.name) }
     }
     listings[directory] = listing
     return listing
+  }
+
+  private mutating func entries(of directory: FilePath) -> [DirectoryListing.Entry] {
+    do throws(Errno) { return try DirectoryListing.entries(of: directory) } catch {
+      if error.isForWantOfResources { isShortOfResources = true }
+      return []
+    }
   }
 
   private func look(at names: [[UInt8]], in directory: FilePath) -> [FoundFile] {
@@ -104,13 +114,15 @@ struct CandidateFiles {
     }
   }
 
-  private static func byHead(_ files: [FoundFile]) -> [ContentHash: [FoundFile]] {
+  private mutating func byHead(_ files: [FoundFile]) -> [ContentHash: [FoundFile]] {
     var result: [ContentHash: [FoundFile]] = [:]
     for file in files {
-      guard let input = try? InputFile(file.path), let hash = try? input.headHash(length: StreamIdentity.maximumHeadLength) else {
-        continue
+      do throws(Errno) {
+        guard let hash = try InputFile(file.path).headHash(length: StreamIdentity.maximumHeadLength) else { continue }
+        result[hash, default: []].append(file)
+      } catch {
+        if error.isForWantOfResources { isShortOfResources = true }
       }
-      result[hash, default: []].append(file)
     }
     return result
   }

@@ -6,16 +6,22 @@ struct CopyComparison {
   enum Finding {
     case copy(TailedStream)
     case undecided
+    /// A gone file's stream must be read first, for the file may be what rotation made of it.
+    case tooEarly
     case ownFile
     case unreadable(Errno)
   }
 
+  /// Where streams were whose files are gone and that aren't read to their end yet: what they are isn't known before that.
+  private var unread: Set<FilePath> = []
   private var byHead: [ContentHash: [TailedStream]] = [:]
   private var byPath: [FilePath: TailedStream] = [:]
 
-  /// Compares with streams that have a file and of which something was delivered.
-  init(streams: [TailedStream]) {
-    for stream in streams {
+  /// Compares with those of the streams that have a file.
+  init(streams: some Sequence<TailedStream>) {
+    for stream in streams where stream.isReachable && stream.isMet {
+      if stream.isGone, !stream.isFinished { unread.insert(stream.identity.path) }
+      guard stream.identity.headLength > 0 else { continue }
       if stream.identity.hasFullHead { byHead[stream.identity.headHash, default: []].append(stream) }
       byPath[stream.identity.path] = stream
     }
@@ -23,9 +29,11 @@ struct CopyComparison {
 
   /// Looks into the file when there is a stream that it could be a copy of.
   func decide(_ file: FoundFile) -> Finding {
-    guard !byPath.isEmpty else { return .ownFile }
+    guard !byPath.isEmpty || !unread.isEmpty else { return .ownFile }
     let directory = file.path.parentDirectory
-    let originals = RotationName.earlierNames(of: file.path.lastNameBytes).compactMap { byPath[directory.appending(nameBytes: $0)] }
+    let paths = RotationName.earlierNames(of: file.path.lastNameBytes).map { directory.appending(nameBytes: $0) }
+    if paths.contains(where: unread.contains) { return .tooEarly }
+    let originals = paths.compactMap { byPath[$0] }
     guard !byHead.isEmpty || !originals.isEmpty else { return .ownFile }
     do throws(Errno) {
       let input = try InputFile(file.path)
@@ -40,7 +48,7 @@ struct CopyComparison {
         if isRotation, facts.head != .same, input.isBeginning(of: stream) { return .copy(stream) }
         let end =
           facts.isLongEnough == false && facts.head != .different ? try compareEnds(input, size: file.size, facts.head, stream) : nil
-        switch CopyDecision.decide(facts, position: stream.place.position, hasFullHead: stream.identity.hasFullHead, end: end) {
+        switch CopyDecision.decide(facts, headLength: stream.identity.headLength, end: end) {
         case .copy: return .copy(stream)
         case .undecided: isUndecided = true
         case .ownFile: break

@@ -23,14 +23,19 @@ extension TailEngine {
       facts.sameBoot = sameBoot
       return facts
     } catch {
-      log.failure(file.path, error)
+      fail(file.path, error)
       undetermined.insert(file.key)
       return nil
     }
   }
 
-  /// Notes what a new file begins with, and tells the output of it: rotated away before anything of it was read, while nobody looked, it
-  /// can
+  /// Tells of a path that can't be read, and notes when it is for want of descriptors or memory.
+  func fail(_ path: FilePath, _ code: Errno) {
+    log.failure(path, code)
+    if code.isForWantOfResources { isShortOfResources = true }
+  }
+
+  /// Notes what a new file begins with, and tells the output of it: rotated away before anything of it was read, while nobody looked, it can
   /// still be found.
   func introduce(_ stream: TailedStream, _ input: InputFile) throws(Errno) {
     let head = try head(input, StreamIdentity.maximumHeadLength)
@@ -120,4 +125,9 @@ extension InputFile {
     guard let got = try? read(into: buffer, at: 0), got > 0, got < head.count else { return false }
     return head.starts(with: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
   }
+}
+
+extension Errno {
+  /// The process or the machine has too little of something just now; the same may succeed a moment later.
+  var isForWantOfResources: Bool { self == .tooManyOpenFiles || self == .tooManyOpenFilesInSystem || self == .noMemory }
 }

@@ -145,7 +145,9 @@ extension TailEngine {
       if rank < bestRank { (best, bestRank) = (stream, rank) }
     }
     guard let best, !onlyIdle || bestRank.0 == 0 else { return false }
-    if best.holdsLastDescriptor { forget(best) } else { closeInput(best) }
+    // A deleted file's stream isn't forgotten yet: the next scan may find that rotation left its content in another file.
+    if best.holdsLastDescriptor { wantScan() }
+    closeInput(best)
     return true
   }
 

@@ -11,6 +11,7 @@ extension TailEngine {
     let result = search.run()
     note(result)
     undetermined.removeAll()
+    isShortOfResources = result.failures.values.contains { $0.isForWantOfResources }
     let former = streams.values.map { FormerPlace(stream: $0, path: $0.identity.path, wasGone: $0.isGone) }
     let patterned = Set(result.files.map(\.key))
     var seen: Set<UInt32> = []
@@ -42,15 +43,16 @@ extension TailEngine {
         if let file = fileByContent(stream, candidates: &candidates) {
           candidates.claim(file)
           meet(stream, file, isInPatterns: patterned.contains(file.key))
-        } else {
+        } else if !isShortOfResources, !candidates.isShortOfResources {
           miss(stream)
         }
       }
+      if candidates.isShortOfResources { isShortOfResources = true }
       unclaimed.removeAll { candidates.isClaimed($0) }
     }
     noteVacated(former)
     byPath = Dictionary(streams.values.filter { !$0.isGone }.map { ($0.identity.path, $0) }, uniquingKeysWith: { first, _ in first })
-    take(unclaimed)
+    if !isShortOfResources { take(unclaimed) }
     letGo()
     openAhead()
     links = result.links
@@ -199,7 +201,7 @@ extension TailEngine {
       copies.removeAll()
       return
     }
-    let comparison = CopyComparison(streams: streams.values.filter { $0.isReachable && $0.isMet && $0.place.position > 0 })
+    let comparison = CopyComparison(streams: streams.values)
     var copiesNow: [FileKey: Copy] = [:]
     var undecidedNow: [FileKey: (size: UInt64, since: Duration)] = [:]
     let now = clock.now()
@@ -209,8 +211,7 @@ extension TailEngine {
         if isStillCopy(file, copy, comparison) {
           copiesNow[file.key] = Copy(stream: copy.stream, file: file, since: copy.since)
         } else {
-          // It was copied, and now has a life of its own. What was as long as a head was the other's content, which is delivered from
-          // there.
+          // It was copied, and now has a life of its own. What was as long as a head was the other's content, which is delivered from there.
           begin(file, at: copy.common >= UInt64(StreamIdentity.maximumHeadLength) ? copy.common : 0)
         }
         continue
@@ -224,7 +225,8 @@ extension TailEngine {
         let waits = now - since < Self.deletedQuiet || RotationName.isGzip(file.path.lastNameBytes)
         if waits { undecidedNow[file.key] = (file.size, since) } else { begin(file, at: 0) }
       case .undecided, .ownFile: begin(file, at: 0)
-      case .unreadable(let code): log.failure(file.path, code)
+      case .tooEarly: wantScan()
+      case .unreadable(let code): fail(file.path, code)
       }
     }
     copies = copiesNow
@@ -253,7 +255,7 @@ extension TailEngine {
       let start = isFirstStart && configuration.startAt == .end ? file.size : position
       if start > 0 { try skip(stream, input, before: start) } else { try introduce(stream, input) }
     } catch {
-      log.failure(file.path, error)
+      fail(file.path, error)
       return nil
     }
     stream.isMet = true
@@ -307,9 +309,9 @@ extension TailEngine {
     let path = stream.identity.path
     let key = stream.key
     let wasInPatterns = stream.isInPatterns
-    log.truncated(path)
-    counters.update { $0.truncatedFiles += 1 }
     closeInput(stream)
+    stream.clean = nil
+    isShortOfResources = false
     var candidates = CandidateFiles(
       unclaimed: copies.values.filter { $0.stream === stream }.map(\.file), claimed: Set(streams.values.map(\.key)))
     let continuation = candidates.bestContinuation(of: stream, unclaimedOnly: false) { file in
@@ -317,7 +319,12 @@ extension TailEngine {
       let isNeeded = self.search.names(file.path) || file.size > stream.place.position || RotationName.isGzip(file.path.lastNameBytes)
       return isNeeded ? .goOn : .notThisFile
     }
-    if let continuation = continuation ?? shortCopy(of: stream, &candidates) {
+    let found = continuation ?? shortCopy(of: stream, &candidates)
+    // Without descriptors nothing is known; the next scan comes back to it.
+    if found == nil, isShortOfResources || candidates.isShortOfResources { return madeWay() }
+    log.truncated(path)
+    counters.update { $0.truncatedFiles += 1 }
+    if let continuation = found {
       copies[continuation.key] = nil
       meet(stream, continuation, isInPatterns: search.names(continuation.path))
       byPath[continuation.path] = stream
@@ -334,14 +341,17 @@ extension TailEngine {
   /// settled at its end, lest it be taken for a new file.
   private func shortCopy(of stream: TailedStream, _ candidates: inout CandidateFiles) -> FoundFile? {
     for file in candidates.rotations(of: stream, unclaimedOnly: false) where search.names(file.path) {
-      guard let input = try? InputFile(file.path), let facts = try? input.facts(stream.identity, stream.place, size: file.size) else {
-        continue
+      do throws(Errno) {
+        let input = try InputFile(file.path)
+        let head = try input.facts(stream.identity, stream.place, size: file.size).head
+        let isBeginning = (head == .same && input.gzip == nil) || copies[file.key]?.stream === stream || input.isBeginning(of: stream)
+        let end = input.gzip.map { $0.ending == .complete ? $0.end : 0 } ?? file.size
+        guard isBeginning, end > 0, end < stream.place.position else { continue }
+        try settle(stream, in: input, at: end)
+        return file
+      } catch {
+        fail(file.path, error)
       }
-      let isBeginning = (facts.head == .same && input.gzip == nil) || copies[file.key]?.stream === stream || input.isBeginning(of: stream)
-      let end = input.gzip.map { $0.ending == .complete ? $0.end : 0 } ?? file.size
-      guard isBeginning, end > 0, end < stream.place.position else { continue }
-      do throws(Errno) { try settle(stream, in: input, at: end) } catch { continue }
-      return file
     }
     return nil
   }

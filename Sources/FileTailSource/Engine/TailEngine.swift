@@ -46,6 +46,8 @@ final class TailEngine {
   var copies: [FileKey: Copy] = [:]
   /// Files of which it isn't clear yet whether they become copies.
   var undecided: [FileKey: (size: UInt64, since: Duration)] = [:]
+  /// Descriptors or memory ran out in this scan: what wasn't found then may be there all the same, so nothing is given up and nothing begun.
+  var isShortOfResources = false
   /// Files that couldn't be compared with a stream this time: not to be taken for new ones.
   var undetermined: Set<FileKey> = []
   var isFirstStart = false
@@ -183,12 +185,13 @@ final class TailEngine {
     lastScanEnd = end
     lastScanTook = end - start
     nextScan = end + configuration.rescanInterval
-    if isFirstStart {
+    if isFirstStart, !isShortOfResources {
       isFirstStart = false
       // Told last: a crash before it finds a first start again, and the files that were told already at their checkpoints.
       pending.append(.set(stream: Self.sourceStream, identity: StreamIdentity.source, value: [1]))
     }
-    hasScanned = true
+    // With `once` there is one scan, and it has to be a whole one.
+    hasScanned = hasScanned || !configuration.once || !isShortOfResources
     try await flush(output)
     updateStatistics()
   }
@@ -208,7 +211,7 @@ final class TailEngine {
   }
 
   private func wait(_ wake: WakeSignal) {
-    var deadline = configuration.once ? nil : nextScan
+    var deadline = configuration.once && hasScanned ? nil : nextScan
     if scanIsWanted, !configuration.once { deadline = min(nextScan, lastScanEnd + min(lastScanTook * 10, configuration.rescanInterval)) }
     if let sleeper = wakeTimes.values.min() { deadline = min(deadline ?? sleeper, sleeper) }
     let rest = (deadline ?? .seconds(3600)) - clock.now()

@@ -68,8 +68,8 @@ enum CopyDecision: Hashable, Sendable {
   ///
   /// - Parameter end: for a file that ends before the stream's position, how its last bytes compare with those at the same place of the
   ///   stream's own file; nil when they can't be compared (the own file was truncated since, or the new one is empty).
-  static func decide(_ facts: FileFacts, position: UInt64, hasFullHead: Bool, end: EndComparison? = nil) -> CopyDecision {
-    guard position > 0, hasFullHead || facts.isRotationOfPath else { return .ownFile }
+  static func decide(_ facts: FileFacts, headLength: Int, end: EndComparison? = nil) -> CopyDecision {
+    guard headLength == StreamIdentity.maximumHeadLength || (headLength > 0 && facts.isRotationOfPath) else { return .ownFile }
     if facts.isLongEnough == false, let end, facts.head == .same || facts.isRotationOfPath {
       // What was read before the copy was made, or while it is being made, is more than the copy has.
       return end == .same ? .copy : .ownFile
