@@ -5,8 +5,7 @@ internal import SystemPackage
 /// Follows log files: through rotation of every kind, truncation, deletion and restarts, each byte of each file exactly once.
 ///
 /// A file is known by its content (a hash of its head, and of the bytes before the place where reading stopped), not by its name or inode
-/// alone.
-/// <doc:Following-files> says what that gives in each case. Reading blocks the thread that ``run(from:into:)`` runs on.
+/// alone. <doc:Following-files> says what that gives in each case. Reading blocks the thread that ``run(from:into:)`` runs on.
 public final class FileTailSource: Source {
   /// What the source was made from.
   public let configuration: Configuration

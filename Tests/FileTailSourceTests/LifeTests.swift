@@ -247,6 +247,36 @@ import Testing
     #expect(scenario.output.records == ["one", "two", "three", "four"])
   }
 
+  @Test func `an overflow of the kernel's queue makes it look at all files anew`() async throws {
+    let scenario = try TailScenario(paths: ["*.log"])
+    scenario.configuration.rescanInterval = .seconds(3600)
+    scenario.append("a.log", "a0\n")
+    scenario.append("b.log", "b0\n")
+    try scenario.start(usesInotify: true)
+    try await scenario.engine?.pass(into: scenario.output)
+    let limit = try #require(Int(String(decoding: contents("/proc/sys/fs/inotify/max_queued_events"), as: UTF8.self).filter(\.isNumber)))
+    // Changes of one file in a row are told as one, so two files take turns.
+    for _ in 0..<(limit / 2 + 10) {
+      scenario.append("a.log", "a\n")
+      scenario.append("b.log", "b\n")
+    }
+    scenario.append("new.log", "new\n")
+    let deadline = ContinuousClock.now + .seconds(240)
+    while !scenario.output.records.contains("new"), ContinuousClock.now < deadline {
+      try await scenario.engine?.pass(into: scenario.output)
+    }
+    #expect(scenario.logs.count("inotify's queue ran over") == 1)
+    #expect(scenario.output.records.count == 3 + 2 * (limit / 2 + 10))
+  }
+
+  private func contents(_ path: String) -> [UInt8] {
+    let file = open(path, O_RDONLY)
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: 64)
+    let count = read(file, &bytes, bytes.count)
+    return Array(bytes.prefix(max(0, count)))
+  }
+
   @Test func `a run with once returns when all is handed over`() async throws {
     let scenario = try TailScenario(paths: ["*.log"])
     scenario.configuration.once = true

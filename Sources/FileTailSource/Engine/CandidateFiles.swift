@@ -1,8 +1,7 @@
 internal import SystemPackage
 
 /// The files among which one scan searches for streams that weren't found: those that the patterns name and no stream has, and all others
-/// in
-/// the directories where a stream was. Directories are listed, and heads read, once each and only when asked for.
+/// in the directories where a stream was. Directories are listed, and heads read, once each and only when asked for.
 struct CandidateFiles {
   private let unclaimed: [FoundFile]
   private var claimed: Set<FileKey>

@@ -35,8 +35,8 @@ extension TailEngine {
     if code.isForWantOfResources { isShortOfResources = true }
   }
 
-  /// Notes what a new file begins with, and tells the output of it: rotated away before anything of it was read, while nobody looked, it can
-  /// still be found.
+  /// Notes what a new file begins with, and tells the output of it: rotated away before anything of it was read, while nobody looked, it
+  /// can still be found.
   func introduce(_ stream: TailedStream, _ input: InputFile) throws(Errno) {
     let head = try head(input, StreamIdentity.maximumHeadLength)
     stream.identity.headHash = ContentHash(head)

@@ -132,9 +132,8 @@ extension TailEngine {
     if wasCompressed { madeWay() }
   }
 
-  /// Frees a descriptor: of a file that was read to its end rather than of one with unread bytes, of the one that waited longest; never
-  /// of a file that
-  /// only its descriptor leads to, unless all was read of it.
+  /// Frees a descriptor: of a file that was read to its end rather than of one with unread bytes, of the one that waited longest; never of
+  /// a file that only its descriptor leads to, unless all was read of it.
   func closeOne(onlyIdle: Bool = false) -> Bool {
     var best: TailedStream?
     var bestRank = (3, UInt64.max)

@@ -211,7 +211,8 @@ extension TailEngine {
         if isStillCopy(file, copy, comparison) {
           copiesNow[file.key] = Copy(stream: copy.stream, file: file, since: copy.since)
         } else {
-          // It was copied, and now has a life of its own. What was as long as a head was the other's content, which is delivered from there.
+          // It was copied, and now has a life of its own. What was as long as a head was the other's content, which is delivered from
+          // there.
           begin(file, at: copy.common >= UInt64(StreamIdentity.maximumHeadLength) ? copy.common : 0)
         }
         continue

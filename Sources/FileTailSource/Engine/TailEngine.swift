@@ -8,9 +8,8 @@ internal import SystemPackage
 /// Follows the files of one source: finds them, decides what they are, reads them in turn, and tells the output how far.
 ///
 /// One thread uses it. `run` waits for changes; `pass` does everything there is to do at the clock's present time and returns, so a test
-/// can drive
-/// it without waiting. The parts that decide are pure (``ResumeDecision``, ``CopyDecision``, ``LastLineRule``, the cutters); this carries
-/// them out.
+/// can drive it without waiting. The parts that decide are pure (``ResumeDecision``, ``CopyDecision``, ``LastLineRule``, the cutters); this
+/// carries them out.
 final class TailEngine {
   /// The stream number that says only that the source has started before.
   static let sourceStream: UInt32 = 0
@@ -46,7 +45,8 @@ final class TailEngine {
   var copies: [FileKey: Copy] = [:]
   /// Files of which it isn't clear yet whether they become copies.
   var undecided: [FileKey: (size: UInt64, since: Duration)] = [:]
-  /// Descriptors or memory ran out in this scan: what wasn't found then may be there all the same, so nothing is given up and nothing begun.
+  /// Descriptors or memory ran out in this scan: what wasn't found then may be there all the same, so nothing is given up and nothing
+  /// begun.
   var isShortOfResources = false
   /// Files that couldn't be compared with a stream this time: not to be taken for new ones.
   var undetermined: Set<FileKey> = []

@@ -103,7 +103,7 @@ final class TailLog {
 
   func cutByPowerLoss(_ path: FilePath, from old: UInt64, to new: UInt64, repeatedLines: Int) {
     logger.notice(
-      "a power loss took back the end of a file; reading goes on at the newest checkpoint that still matches, and some lines may be repeated",
+      "a power loss took back the end of a file; reading goes on at the newest matching checkpoint, and some lines may be repeated",
       metadata: metadata(path, ["position.before": "\(old)", "position": "\(new)", "lines.repeated_at_most": "\(repeatedLines)"]))
   }
 

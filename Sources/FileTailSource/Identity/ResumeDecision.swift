@@ -32,9 +32,8 @@ enum ResumeDecision: Hashable, Sendable {
 
   /// The decision for one file and one stream.
   ///
-  /// The content decides; the inode alone never does, since inodes are given again. A head shorter than 1 KiB may be a mere title line
-  /// that many
-  /// files share, so it counts only beside another sign that it is the same file.
+  /// The content decides; the inode alone never does, since inodes are given again. A head shorter than 1 KiB may be a mere title line that
+  /// many files share, so it counts only beside another sign that it is the same file.
   static func decide(_ facts: FileFacts, position: UInt64, headLength: Int) -> ResumeDecision {
     let isItsPlace = facts.sameInode || facts.samePath
     let isMovedWithinBoot = facts.sameInode && (facts.samePath || facts.isRotationOfPath)

@@ -9,8 +9,7 @@ struct StreamIdentity: Hashable, Sendable {
   private static let sourceVersion: UInt8 = 0xF0
 
   /// The hash of the file's first `headLength` (decompressed) bytes. Only bytes that were delivered are in it, so that a head never tells
-  /// of bytes
-  /// that a power cut can take back from us alone.
+  /// of bytes that a power cut can take back from us alone.
   var headHash: ContentHash
   /// How many bytes the head has: it grows with the position up to ``maximumHeadLength``.
   var headLength: Int

@@ -3,8 +3,7 @@ internal import PipelineCore
 /// Writes records as `{"timestamp","host","path","message"}`, one object a line.
 ///
 /// Bytes that aren't UTF-8 become U+FFFD, one for each maximal ill-formed part, and the object then has `"invalid_utf8":true`. A line in
-/// pieces has
-/// `"unended":true` on each piece but the last and `"continues":true` on each but the first.
+/// pieces has `"unended":true` on each piece but the last and `"continues":true` on each but the first.
 struct JSONRecordEncoder {
   /// What was written of a record.
   struct Written: Hashable {

@@ -3,9 +3,8 @@ internal import Glibc
 internal import RecordBlocks
 internal import SystemPackage
 
-/// Reads one batch of records from an open file. Keeps nothing of a file between reads: what wasn't delivered is read again, so a
-/// thousand half-written
-/// lines cost no memory. Used by one thread.
+/// Reads one batch of records from an open file. Keeps nothing of a file between reads: what wasn't delivered is read again, so a thousand
+/// half-written lines cost no memory. Used by one thread.
 final class RecordReader {
   /// How a step ended.
   enum Outcome: Hashable, Sendable {
