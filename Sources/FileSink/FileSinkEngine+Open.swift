@@ -88,8 +88,9 @@ extension FileSinkEngine {
     guard try opened.lock() else { return .locked }
     if surplus > 0 {
       try opened.truncate(to: file.length)
-      logger.info(
-        "cut the output back to what was committed",
+      // After an error of this process it is part of each new try.
+      logger.log(
+        level: hasOpened ? .debug : .info, "cut the output back to what was committed",
         metadata: ["file.path": "\(name.location.path)", "length": "\(file.length)", "cut": "\(surplus)"])
     }
     if spoiled.contains(name.location) {

@@ -25,6 +25,8 @@ final class FileSinkEngine {
   /// Files may have become more than `maxFiles`: they are deleted once the new file's state is committed.
   var surplusIsDue = false
   private var isOpen = false
+  /// It was open before in this process.
+  private(set) var hasOpened = false
   /// The second for which the template was last compared, so that it isn't expanded for each block.
   private var comparedSecond: Int64?
 
@@ -44,6 +46,7 @@ final class FileSinkEngine {
     try prepare(start)
     surplusIsDue = true
     isOpen = true
+    hasOpened = true
   }
 
   func close() {

@@ -34,29 +34,26 @@ struct QueueDirectory {
     let root: any Directory
     do throws(FileError) { root = try fileSystem.directory(path, create: create) } catch {
       if error.code == .noSuchFileOrDirectory {
-        throw QueueError(.notAQueue, "there is no queue at \(path); 'sluice queue list' shows those there are")
+        throw QueueError(noQueueAt: path)
       }
       throw QueueError(error)
     }
-    do throws(FileError) {
+    try unifyingErrors {
       let names = try root.names()
       let strangers = names.filter { !ownNames.contains($0) }
       let isOurs = names.contains(QueueIdentity.name) || names.contains("segments") || names.contains(LockFile.name)
       guard isOurs || strangers.isEmpty else {
-        throw FileError(
-          "use as a queue (it holds other files, such as '\(strangers.first ?? names[0])'; give a directory of its own):", path,
-          .init(rawValue: 17))
+        throw QueueError(
+          .notAQueue,
+          "\(path) is no queue and can't become one: it holds other files, such as '\(strangers.first ?? names[0])'; give the queue a directory of its own"
+        )
       }
-      guard !names.isEmpty || create else { throw FileError("find a queue in", path, .init(rawValue: 2)) }
+      guard !names.isEmpty || create else { throw QueueError(noQueueAt: path) }
       if !options.allowsNetworkFileSystem, try root.isOnNetwork() {
-        throw FileError(
-          "open the queue: it lies on a network file system, where locks and syncs promise less; use a local disk, or allow it in the options.",
-          path, .init(rawValue: 95))
+        throw QueueError(
+          .networkFileSystem,
+          "\(path) lies on a network file system, where locks and syncs promise less; give the queue a directory on a local disk")
       }
-    } catch {
-      let code: QueueError.Code =
-        error.code.rawValue == 95 ? .networkFileSystem : error.code.rawValue == 17 || error.code.rawValue == 2 ? .notAQueue : .io
-      throw QueueError(code, error.description)
     }
     return try open(root, clock: clock, notify: notify)
   }

@@ -1,4 +1,5 @@
 public import DurableFiles
+internal import SystemPackage
 
 /// Why a queue can't do what it was asked: code for programs, a sentence with place and remedy for people.
 public struct QueueError: Error, Sendable, CustomStringConvertible {
@@ -43,6 +44,10 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
 
   /// A failed file operation.
   public init(_ error: FileError) { self.init(.io, error.description) }
+
+  init(noQueueAt path: FilePath) {
+    self.init(.notAQueue, "there is no queue at \(path); 'sluice queue list' shows those there are")
+  }
 }
 
 /// Something that a queue's user should hear of. The library logs nothing itself.
@@ -70,4 +75,15 @@ public struct QueueNotice: Sendable {
 /// Runs file work and turns its error into a ``QueueError``.
 func asQueueError<R>(_ body: () throws(FileError) -> R) throws(QueueError) -> R {
   do { return try body() } catch { throw QueueError(error) }
+}
+
+/// The same for work that may refuse with a ``QueueError`` of its own.
+func unifyingErrors<R>(_ body: () throws -> R) throws(QueueError) -> R {
+  do { return try body() } catch let error as QueueError {
+    throw error
+  } catch let error as FileError {
+    throw QueueError(error)
+  } catch {
+    preconditionFailure("file work throws file errors and queue errors only, not \(error)")
+  }
 }

@@ -64,13 +64,13 @@ public struct ConsumerStatus: Sendable, Hashable {
   public var inFlightEnd: Offset?
   /// What it may pin.
   public var hold: Hold
-  /// Records not yet committed.
+  /// Records that are there for it and not yet committed.
   public var lagRecords: UInt64
   /// The same in bytes of lines.
   public var lagBytes: UInt64
   /// Stored bytes from its place to the end.
   public var pinnedBytes: UInt64
-  /// Records that it lost and was told of.
+  /// Records that it lost: told to it as gaps, or gone from the queue and told next.
   public var lostRecords: UInt64
   /// The same in bytes of lines.
   public var lostBytes: UInt64

@@ -100,7 +100,8 @@ public final class SegmentQueue: Sendable {
     for (name, file) in opened.cursors {
       consumers.withLock { $0[name] = QueueConsumer(name, self, file) }
     }
-    startThread("queue-write") { [self] in WriterThread(self, writer).run() }
+    let writerThread = WriterThread(self, writer)
+    startThread("queue-write") { writerThread.run() }
     startThread("queue-sync") { [self] in runSyncer() }
     startThread("queue-maintain") { [self] in runMaintenance() }
   }

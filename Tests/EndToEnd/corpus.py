@@ -1,5 +1,6 @@
 """Log lines made from a seed: every line tells its own number, so that what is lost, doubled or out of order is seen."""
 
+import base64
 import random
 
 _APPS = ["api", "auth", "billing", "gateway", "ingest", "mailer", "scheduler", "search", "storage", "worker"]
@@ -64,3 +65,13 @@ def write(path, size, seed, first=0):
 def number(line):
     """The number that a line tells."""
     return int(line[33:43])
+
+
+def hard_lines(t, total):
+    """Numbered lines that compress badly, so that they fill a queue soon."""
+    lines, size = [], 0
+    while size < total:
+        line = b"%08d " % len(lines) + base64.b64encode(t.random.randbytes(t.random.randrange(60, 300)))
+        lines.append(line)
+        size += len(line) + 1
+    return lines

@@ -172,6 +172,12 @@ class Test:
         self.write(name, text)
         return name
 
+    def small_disk(self, size):
+        """A file system of its own of `size` MiB, mounted at `small`."""
+        os.mkdir(self.path("small"))
+        self.call(self.program("mount"), "-t", "tmpfs", "-o", f"size={size}m", "none", self.path("small"))
+        self.later(lambda: self.call("umount", "-l", self.path("small")))
+
     # Programs
 
     def program(self, name):

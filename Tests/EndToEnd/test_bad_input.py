@@ -59,6 +59,11 @@ def missing_part(t):
     mistake(t, copy_pipeline(source="{ paths: [in.log] }"), "2:12", "'type' is missing", "add type: file")
 
 
+@test("a key that is given twice is named with both places")
+def duplicate_key(t):
+    mistake(t, copy_pipeline(queue="{ path: q, max_size: 64MiB, path: r }"), "1:36", "'path' is given twice", "first in line 1", "remove one")
+
+
 @test("a pipeline without sources is refused")
 def no_sources(t):
     t.write("in.log", b"one\n")
@@ -136,13 +141,6 @@ def unwritable_output(t):
     t.until("the output", lambda: t.size("private/out.log") == 4, seconds=90, alive=run)
 
 
-def small_disk(t, size):
-    """A file system of its own of `size` MiB, mounted at `small`."""
-    os.mkdir(t.path("small"))
-    t.call(t.program("mount"), "-t", "tmpfs", "-o", f"size={size}m", "none", t.path("small"))
-    t.later(lambda: t.call("umount", "-l", t.path("small")))
-
-
 def fill_disk(t):
     """Takes all the room there is; `free_disk` gives it back."""
     with open(t.path("small/filler"), "wb", buffering=0) as file:
@@ -155,7 +153,7 @@ def fill_disk(t):
 
 @test("a disk that is full when the queue is made is named, and the next run makes the queue", seconds=60)
 def full_disk_at_start(t):
-    small_disk(t, 8)
+    t.small_disk( 8)
     fill_disk(t)
     t.write("in.log", b"one\ntwo\n")
     text = copy_pipeline(queue="{ path: small/q, max_size: 64MiB, min_free_disk: 0B }")
@@ -167,7 +165,7 @@ def full_disk_at_start(t):
 
 @test("a disk that fills up under the output is named; it goes on by itself when there is room, and nothing is lost", seconds=120)
 def full_output_disk(t):
-    small_disk(t, 48)
+    t.small_disk( 48)
     fill_disk(t)
     os.truncate(t.path("small/filler"), 40 << 20)
     corpus.write(t.path("in.log"), 24 << 20, t.seed)
@@ -180,6 +178,44 @@ def full_output_disk(t):
     run.signal(15)
     t.equal(run.wait(15), 0, "exit code")
     t.same("in.log", "small/out.log")
+
+
+@test("a port in use is named with the remedy, before anything is opened")
+def port_in_use(t):
+    port = free_port(socket.SOCK_DGRAM)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", port))
+        t.pipeline(copy_pipeline(source=f'{{ type: syslog, listen: "udp://127.0.0.1:{port}" }}'))
+        refused(t, 1, f"127.0.0.1:{port}", "p.yaml", "another")
+        t.true(not os.path.exists(t.path("q")), "no queue was made")
+    run = t.started(t.start_run())
+    t.stop(run)
+
+
+@test("a queue of a newer format is refused by every command, and left as it was")
+def newer_format(t):
+    t.write("in.log", b"one\ntwo\n")
+    t.pipeline(copy_pipeline())
+    t.run("--once", "--drain")
+    text = t.read("q/queue.json")
+    t.write("q/queue.json", text.replace(b'"format": 1', b'"format": 2'))
+    before = {name: os.stat(t.path("q", name)).st_mtime_ns for name in os.listdir(t.path("q"))}
+    expected = re.compile(r"the queue \S*q has format 2, and this version of Sluice reads up to 1; use the newer version\. Nothing was changed\n?$")
+
+    def refuses(*arguments, stdin=None):
+        command = t.start_sluice(*arguments, **({"stdin": stdin} if stdin else {}))
+        t.equal(command.wait(20), 1, f"exit code of {arguments}\n{command.stderr_tail}")
+        t.true(expected.search(command.stderr), f"a clear sentence from {arguments}:\n{command.stderr}")
+
+    refuses("run", "p.yaml", "--once", "--drain")
+    for command in ("show", "cat", "verify", "seal"):
+        refuses("queue", command, "q")
+    refuses("pull", "q")
+    refuses("push", "q")
+    t.contains(t.sluice("queue", "list", "."), "has format 2", "what list says")
+    t.equal({name: os.stat(t.path("q", name)).st_mtime_ns for name in os.listdir(t.path("q"))}, before, "the directory's files")
+    t.write("q/queue.json", text)
+    good(t)
 
 
 @test("a directory of another program is refused as a queue, and left as it was")

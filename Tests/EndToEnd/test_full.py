@@ -6,27 +6,18 @@ import select
 import signal
 import socket
 
+from corpus import hard_lines
 from endpoints import Endpoint, free_port
 from harness import background, test
 
 MIB = 1 << 20
 
 
-def hard_lines(t, total):
-    """Numbered lines that compress badly, so that they fill a queue soon."""
-    lines, size = [], 0
-    while size < total:
-        line = b"%08d " % len(lines) + base64.b64encode(t.random.randbytes(t.random.randrange(60, 300)))
-        lines.append(line)
-        size += len(line) + 1
-    return lines
-
-
-def prepare(t, source):
+def prepare(t, source, queue="{ path: q, max_size: 8MiB, min_free_disk: 1MiB }"):
     """A pipeline whose consumer is an endpoint that is down; gives the endpoint's port."""
     port = free_port()
     t.pipeline(f"""
-queue: {{ path: q, max_size: 8MiB, min_free_disk: 1MiB }}
+queue: {queue}
 sources: {{ app: {source} }}
 sinks:
   collector:
@@ -103,6 +94,87 @@ def full_stop(t):
     endpoint = come_up(t, port)
     t.run("--once", "--drain")
     nothing_lost(t, endpoint, lines)
+
+
+def fill(t, leaving):
+    """Takes the small disk's room but for `leaving` bytes."""
+    free = os.statvfs(t.path("small"))
+    with open(t.path("small/filler"), "wb") as file:
+        file.write(bytes(free.f_bavail * free.f_bsize - leaving))
+
+
+def same_records(t, endpoint, lines, queue):
+    t.same_lines(lines, endpoint.lines, "what the endpoint took")
+    shown = t.show(queue, "--gaps")
+    t.equal((shown["total_records"], shown["total_lost"], shown["gaps"]), (len(lines), 0, []), "records, lost and gaps in the queue")
+
+
+@test("a disk that fills up under the queue is named; sources wait, and all goes on by itself when there is room")
+def full_queue_disk(t):
+    t.small_disk( 48)
+    fill(t, 6 * MIB)
+    lines = hard_lines(t, 24 * MIB)
+    t.write("in.log", b"\n".join(lines) + b"\n")
+    port = prepare(t, "{ type: file, paths: [in.log] }", "{ path: small/q, max_size: 1GiB, min_free_disk: 0B }")
+    run = t.start_run("--once", "--drain")
+    t.until("the message", lambda: "the disk is full" in run.stderr, alive=run)
+    t.contains(run.stderr, "free space, and it goes on by itself", "the remedy")
+    t.contains(run.stderr, "small/q", "which queue")
+    os.unlink(t.path("small/filler"))
+    t.until("the rest of the log in the queue", lambda: t.show("small/q")["total_records"] == len(lines), alive=run)
+    endpoint = come_up(t, port)
+    t.equal(run.wait(60), 0, f"exit code\n{run.stderr_tail}")
+    same_records(t, endpoint, lines, "small/q")
+
+
+@test("a run that was killed on a full disk goes on from there, still full, as its consumer makes room")
+def full_queue_disk_killed(t):
+    t.small_disk( 48)
+    fill(t, 6 * MIB)
+    lines = hard_lines(t, 24 * MIB)
+    t.write("in.log", b"\n".join(lines) + b"\n")
+    port = prepare(t, "{ type: file, paths: [in.log] }", "{ path: small/q, max_size: 1GiB, min_free_disk: 0B }")
+    for _ in range(3):
+        run = t.start_run("--once", "--drain")
+        t.until("the message", lambda: "the disk is full" in run.stderr, alive=run)
+        run.kill()
+    # Never more room than these 6 MiB: each part goes when it is delivered.
+    endpoint = come_up(t, port)
+    t.run("--once", "--drain")
+    same_records(t, endpoint, lines, "small/q")
+
+
+@test("a disk that is nearly full all the time lets everything through, as the consumer makes room")
+def small_queue_disk(t):
+    t.small_disk( 8)
+    lines = hard_lines(t, 48 * MIB)
+    t.write("in.log", b"\n".join(lines) + b"\n")
+    t.pipeline("""
+queue: { path: small/q, max_size: 1GiB, min_free_disk: 0B }
+sources: { app: { type: file, paths: [in.log] } }
+sinks: { copy: { type: file, path: out.log } }
+""")
+    t.run("--once", "--drain")
+    t.same("in.log", "out.log")
+
+
+@test("min_free_disk is kept free: sources wait for it, and go on when there is more")
+def min_free_disk(t):
+    t.small_disk( 48)
+    fill(t, 24 * MIB)
+    lines = hard_lines(t, 24 * MIB)
+    t.write("in.log", b"\n".join(lines) + b"\n")
+    port = prepare(t, "{ type: file, paths: [in.log] }", "{ path: small/q, max_size: 1GiB, min_free_disk: 16MiB }")
+    run = t.start_run("--once", "--drain")
+    t.until("the message", lambda: "the disk is full" in run.stderr, alive=run)
+    t.contains(run.stderr, "min_free_disk=16777216", "which bound was met")
+    free = os.statvfs(t.path("small"))
+    free = free.f_bavail * free.f_bsize
+    t.true(16 * MIB - 65536 <= free < 17 * MIB, f"16 MiB are free, found {free}")
+    os.unlink(t.path("small/filler"))
+    endpoint = come_up(t, port)
+    t.equal(run.wait(60), 0, f"exit code\n{run.stderr_tail}")
+    same_records(t, endpoint, lines, "small/q")
 
 
 @test("a program that writes to standard input is blocked while the queue is full, and then goes on")

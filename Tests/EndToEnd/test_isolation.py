@@ -1,6 +1,7 @@
 """A slow, hung or dead consumer slows nobody else."""
 
 import corpus
+from corpus import hard_lines
 from endpoints import Endpoint, HangingEndpoint
 from harness import test
 
@@ -49,6 +50,41 @@ sinks:
     t.same_lines(expected, late.lines, "what came once the endpoint answered")
     t.stop(run)
     t.note(f"the slow endpoint had {slow_then >> 10} KiB when the file had all {t.size('in.log') >> 10}")
+
+
+@test("a hanging endpoint with hold: 50% never fills the queue; it loses the oldest, is told exactly how much, and gets the rest")
+def bounded_hold(t):
+    hanging = HangingEndpoint()
+    t.later(hanging.close)
+    lines = hard_lines(t, 64 << 20)
+    t.write("in.log", b"\n".join(lines) + b"\n")
+    t.pipeline(f"""
+queue: {{ path: q, max_size: 16MiB, min_free_disk: 1MiB }}
+sources: {{ app: {{ type: file, paths: [in.log] }} }}
+sinks:
+  copy: {{ type: file, path: out.log }}
+  hanging:{http(hanging.url, "hold: 50%")}
+""")
+    run = t.start_run()
+    t.until("the file to have everything", lambda: t.size("out.log") == t.size("in.log"), alive=run)
+    t.same("in.log", "out.log")
+    t.until("the hanging endpoint to be asked", lambda: hanging.connections > 0, alive=run)
+    # Sources wait only for what the file has not taken yet; the endpoint is never why.
+    t.true("because_of=hanging" not in run.stderr, f"the queue never fills because of the hanging endpoint\n{run.stderr_tail}")
+    t.contains(run.stderr, "records were deleted that a consumer had not read; it is told exactly", "the run's log")
+    facts = {one["name"]: one for one in t.show()["consumers"]}["hanging"]
+    t.true(facts["lost_records"] > 0, "the hanging consumer has lost records")
+    t.equal(facts["lost_records"] + facts["lag_records"], len(lines), "its losses and what is there for it")
+    port = hanging.port
+    hanging.close()
+    late = t.until("the port to be free", lambda: endpoint_at(port))
+    t.later(late.close)
+    t.until("the consumer to have caught up", lambda: t.consumer("hanging")["lag_records"] == 0, alive=run)
+    t.stop(run)
+    facts = t.consumer("hanging")
+    t.equal(facts["lost_records"] + len(late.lines), len(lines), "records lost and delivered")
+    t.same_lines(lines[facts["lost_records"]:], late.lines, "what was delivered: all but the oldest")
+    t.note(f"{facts['lost_records']} of {len(lines)} records lost")
 
 
 def endpoint_at(port):

@@ -293,16 +293,30 @@ struct MachineDriver {
       limited.waits(nil, beyond: 100, .idle)
     }
 
-    @Test func `waits for an operator at its longest interval, for ever`() {
+    @Test func `waits for an operator ever longer, for ever, whatever the attempts`() {
       var driver = MachineDriver(.repeatsRange) { $0.retry.attempts = 1 }
       driver.read(0..<100)
       driver.commit(0, inFlightEnd: 100)
-      for _ in 0..<10 {
+      for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
         driver.fail(.waitForOperator)
-        driver.waits(.seconds(60), .backoff)
-        driver.advance(.seconds(60))
+        driver.waits(.seconds(seconds), .backoff)
+        driver.advance(.seconds(seconds))
         driver.read(0..<100)
       }
+    }
+
+    @Test func `is asked to take no more at once than a 413 has taught, until that has gone well for long`() {
+      let records: UInt64 = 4 * 200
+      var driver = MachineDriver(.repeatsRange, end: records * 3) { $0.batch.maxBytes = 80 }
+      driver.read(0..<8)
+      driver.commit(0, inFlightEnd: 8)
+      driver.fail(.split)
+      for first in stride(from: 0, to: records, by: 4) {
+        driver.read(first..<first + 4)
+        driver.commit(first, inFlightEnd: first + 4)
+        driver.deliver(upTo: first + 4)
+      }
+      driver.read(records..<records + 8)
     }
 
     @Test func `waits with rejected records when it is told to`() {

@@ -108,6 +108,8 @@ import Testing
       ])
     #expect(await runner.run(until: .drained(timeout: nil)).ending == .drained)
     #expect(runner.status().sinks[0].dropped == 10)
+    // Told where it stays: with the consumer's place.
+    #expect(queue.status().consumers[0].lostRecords == 10)
     #expect(runner.status().deadLetters == nil)
     await queue.close()
   }

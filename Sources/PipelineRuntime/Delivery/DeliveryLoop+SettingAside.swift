@@ -11,8 +11,8 @@ extension DeliveryLoop {
   /// Does with the verdict's records what `on_reject` says, then commits their end.
   ///
   /// The order that holds: everything before them was committed; they are on the disk as dead letters; then the cursor passes them. After
-  /// a crash in
-  /// between, the dead-letter queue's checkpoint tells which of them it has.
+  /// a crash in between, the dead-letter queue's checkpoint tells which of them it has. What is dropped is counted among the consumer's
+  /// losses in the same commit: the log itself, which others read, has it still.
   func setAside(_ verdict: DeliveryVerdict) async {
     let dropped: UInt64
     let kept: UInt64
@@ -31,7 +31,7 @@ extension DeliveryLoop {
       }
     }
     // The sink's state speaks of what was delivered, and nothing was.
-    guard commit(verdict.range.upperBound, inFlightEnd: nil, state: nil) else { return }
+    guard commit(verdict.range.upperBound, inFlightEnd: nil, state: nil, dropping: plan.onReject == .drop) else { return }
     machine.didSetAside(verdict)
     progress.change {
       $0.dropped += dropped

@@ -27,6 +27,8 @@ final class DeliveryLoop {
   /// The batch in hand: what the machine's facts speak of.
   var loaded: LoadedBatch?
   private var reader: BatchReader
+  /// Delivered to a sink that may yet be cut back, so not yet told.
+  private var uncounted = DeliveredCounts()
   private var limiters: [String: LogLimiter] = [:]
 
   init(_ plan: SinkPlan, consumer: QueueConsumer, progress: Watched<SinkStatus>, context: Context) {
@@ -140,21 +142,21 @@ final class DeliveryLoop {
       count(batch, upTo: next)
     } catch {
       machine.deliveryFailed(error, at: context.clock.now, jitter: context.jitter())
+      uncounted = DeliveredCounts()
       report(error, "a delivery failed", ["range": "\(range)"])
     }
     loaded = nil
   }
 
   private func count(_ batch: LoadedBatch, upTo next: Offset) {
-    let (records, bytes) = batch.delivered(upTo: next)
-    progress.change {
-      $0.deliveredRecords += UInt64(records)
-      $0.deliveredBytes += UInt64(bytes)
-      if let gap = batch.gap, next == batch.range.upperBound {
-        $0.gaps += 1
-        $0.gapRecords += gap.records
-      }
-    }
+    uncounted.add(batch, upTo: next)
+    // What can be cut back counts when its commit can't be taken back any more.
+    if plan.sink.recovery == .repeatsRange { tellCounts() }
+  }
+
+  private func tellCounts() {
+    progress.change { $0.add(uncounted) }
+    uncounted = DeliveredCounts()
   }
 
   private func syncAndCommit(_ cursor: Offset, inFlightEnd: Offset?) async {
@@ -163,6 +165,7 @@ final class DeliveryLoop {
       state = try await plan.sink.sync()
     } catch {
       machine.syncFailed(error, at: context.clock.now, jitter: context.jitter())
+      uncounted = DeliveredCounts()
       return report(error, "the sink can't sync its output")
     }
     commit(cursor, inFlightEnd: inFlightEnd, state: state)
@@ -170,17 +173,19 @@ final class DeliveryLoop {
 
   /// Commits and tells the machine; false when the queue couldn't.
   @discardableResult
-  func commit(_ cursor: Offset, inFlightEnd: Offset?, state: SinkState?) -> Bool {
+  func commit(_ cursor: Offset, inFlightEnd: Offset?, state: SinkState?, dropping dropped: Bool = false) -> Bool {
     do throws(QueueError) {
-      try consumer.commit(cursor, inFlightEnd: inFlightEnd, sinkState: state?.bytes)
+      try consumer.commit(cursor, inFlightEnd: inFlightEnd, sinkState: state?.bytes, dropping: dropped)
     } catch {
       machine.commitFailed(
         committed: consumer.cursor, inFlightEnd: consumer.inFlightEnd, at: context.clock.now, jitter: context.jitter())
+      uncounted = DeliveredCounts()
       note(error.description)
       say(.error, "the cursor can't be committed", error.description)
       return false
     }
     machine.didCommit(cursor, inFlightEnd: inFlightEnd)
+    tellCounts()
     progress.change {
       $0.commits += 1
       $0.cursor = cursor
@@ -208,6 +213,7 @@ final class DeliveryLoop {
     guard let heldBack = limiters[text.description, default: LogLimiter()].pass(at: context.clock.now) else { return }
     var metadata = metadata
     metadata["error"] = "\(escapedForLog(message))"
+    if let again = machine.notBefore { metadata["again_in"] = "\(secondsText(again - context.clock.now))" }
     if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
     logger.log(level: level, text, metadata: metadata)
   }

@@ -47,6 +47,7 @@ extension DeliveryMachine {
     self.batch = nil
     failures = 0
     passed()
+    growAgain()
   }
 
   /// A sink took nothing, was synced and committed as it asked, and again takes nothing: that isn't progress, whatever it says.
@@ -73,6 +74,8 @@ extension DeliveryMachine {
         backOff(error, at: now, jitter: jitter)
       }
     case .split where batch.recordCount > 1:
+      learnedBytes = max(1, batch.byteCount / 2)
+      deliveriesSinceLearned = 0
       expect(range.upperBound)
       expect(range.lowerBound + batch.recordCount / 2)
     case .split: reject(range, .tooLarge, "too large", at: now)
@@ -134,6 +137,15 @@ extension DeliveryMachine {
     notBefore = now + retry.delay(after: failures, retryAfter: nil, jitter: jitter)
   }
 
+  private mutating func growAgain() {
+    guard let bytes = learnedBytes else { return }
+    deliveriesSinceLearned += 1
+    guard deliveriesSinceLearned >= Self.deliveriesBeforeGrowth else { return }
+    deliveriesSinceLearned = 0
+    let (doubled, overflows) = bytes.multipliedReportingOverflow(by: 2)
+    learnedBytes = overflows || doubled >= batchPolicy.maxBytes ? nil : doubled
+  }
+
   private mutating func reject(_ range: Range<Offset>, _ reason: DeliveryVerdict.Reason, _ status: String, at now: Instant) {
     guard onReject == .wait else {
       verdict = DeliveryVerdict(range: range, reason: reason, status: status)
@@ -171,9 +183,7 @@ extension DeliveryMachine {
   }
 
   private mutating func backOff(_ error: DeliveryError, at now: Instant, jitter: Double) {
-    switch error.advice {
-    case .retry(let after): notBefore = now + retry.delay(after: failures, retryAfter: after, jitter: jitter)
-    case .waitForOperator, .reject, .split: notBefore = now + retry.max
-    }
+    let retryAfter: Duration? = if case .retry(let after) = error.advice { after } else { nil }
+    notBefore = now + retry.delay(after: failures, retryAfter: retryAfter, jitter: jitter)
   }
 }

@@ -14,6 +14,9 @@ struct DeliveryMachine {
   static let commitBytes = 16 << 20
   /// Time after which it is.
   static let commitInterval = Duration.milliseconds(200)
+  /// After so many deliveries within a size that a 413 taught, twice as much is tried again: limits may be raised, or be of the compressed
+  /// size.
+  static let deliveriesBeforeGrowth = 200
   /// The longest wait for a window without looking at the clock on the wall again, which may have been set.
   static let longestWindowWait = 60
 
@@ -45,6 +48,9 @@ struct DeliveryMachine {
   var failures = 0
   var attempts = 0
   var failingAt: Offset?
+  /// Bytes that the destination takes at once, as far as it has refused more; and the deliveries since.
+  var learnedBytes: Int?
+  var deliveriesSinceLearned = 0
   var bucket: TokenBucket?
   var drainEnd: Offset?
   var drainStarted: Instant?
@@ -148,7 +154,7 @@ struct DeliveryMachine {
     if let end = ends.last { records = min(records, end - position) }
     if let verdict, verdict.range.lowerBound > position { records = min(records, verdict.range.lowerBound - position) }
     if case .running = facts.phase, pull.every != nil, let drainEnd, drainEnd > position { records = min(records, drainEnd - position) }
-    let bytes = min(batchPolicy.maxBytes, bucket?.largestBatchBytes ?? .max)
+    let bytes = min(batchPolicy.maxBytes, learnedBytes ?? .max, bucket?.largestBatchBytes ?? .max)
     return .read(from: position, limits: BatchLimits(maxRecords: records, maxBytes: bytes), exactEnd: nil)
   }
 
@@ -157,11 +163,12 @@ struct DeliveryMachine {
     guard batchPolicy.linger > .zero, batch.reachesEnd, !batch.isGap, ends.isEmpty, pull.every == nil, facts.phase == .running else {
       return nil
     }
-    guard batch.recordCount < batchPolicy.maxRecords, batch.byteCount < batchPolicy.maxBytes else { return nil }
+    let fullBytes = min(batchPolicy.maxBytes, learnedBytes ?? .max)
+    guard batch.recordCount < batchPolicy.maxRecords, batch.byteCount < fullBytes else { return nil }
     let seen = batchSeen ?? facts.now
     batchSeen = seen
     guard facts.now < seen + batchPolicy.linger else { return nil }
-    let byBytes = Double(batchPolicy.maxBytes) / Double(max(batch.byteCount, 1)) * Double(batch.recordCount)
+    let byBytes = Double(fullBytes) / Double(max(batch.byteCount, 1)) * Double(batch.recordCount)
     let full = max(batch.recordCount + 1, min(batchPolicy.maxRecords, Int(byBytes.rounded(.up))))
     return .wait(until: seen + batchPolicy.linger, beyond: position + (full - 1), .idle)
   }

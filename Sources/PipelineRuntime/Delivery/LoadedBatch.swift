@@ -43,6 +43,33 @@ struct LoadedBatch: Sendable {
   }
 }
 
+/// Records, bytes and gaps that a sink has taken.
+struct DeliveredCounts {
+  var records: UInt64 = 0
+  var bytes: UInt64 = 0
+  var gaps: UInt64 = 0
+  var gapRecords: UInt64 = 0
+
+  mutating func add(_ batch: LoadedBatch, upTo next: Offset) {
+    let (records, bytes) = batch.delivered(upTo: next)
+    self.records += UInt64(records)
+    self.bytes += UInt64(bytes)
+    if let gap = batch.gap, next == batch.range.upperBound {
+      gaps += 1
+      gapRecords += gap.records
+    }
+  }
+}
+
+extension SinkStatus {
+  mutating func add(_ counts: DeliveredCounts) {
+    deliveredRecords += counts.records
+    deliveredBytes += counts.bytes
+    gaps += counts.gaps
+    gapRecords += counts.gapRecords
+  }
+}
+
 extension QueueConsumer {
   /// Reads a batch. With an `exactEnd` everything up to there, however many reads that takes, unless a gap stands in the way.
   func load(from offset: Offset, limits: BatchLimits, exactEnd: Offset?) throws(QueueError) -> LoadedBatch? {

@@ -30,7 +30,8 @@ public struct SinkStatus: Sendable, Hashable {
   public var activity = SinkActivity.starting
   /// The committed cursor; nil until the consumer is open.
   public var cursor: Offset?
-  /// Records and bytes of lines that the destination has taken; those taken twice are counted twice.
+  /// Records and bytes of lines that the destination has taken: for output that can be cut back those that are committed, else every
+  /// batch that was taken, one taken twice twice.
   public var deliveredRecords: UInt64 = 0
   /// See ``deliveredRecords``.
   public var deliveredBytes: UInt64 = 0

@@ -1,3 +1,9 @@
+/// A time to wait, for a log line: `0.4 s`.
+func secondsText(_ duration: Duration) -> String {
+  let tenths = (max(.zero, duration).inSeconds * 10).rounded(.up)
+  return "\(tenths / 10) s"
+}
+
 /// Text that came from outside (a server's answer, a file's name) as it may stand in our own log: control characters escaped, length
 /// bounded.
 func escapedForLog(_ text: String, limit: Int = 2000) -> String {

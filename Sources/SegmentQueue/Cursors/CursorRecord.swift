@@ -49,6 +49,27 @@ struct CursorRecord: Hashable {
   /// The first offset that the consumer may still want: what it lost needs no keeping.
   var needed: Offset { max(cursor, loss?.end ?? cursor) }
 
+  /// How far the consumer is behind `end`, and all that it lost: told already, or gone from the queue and still to be told.
+  func standing(at end: Tally, tally tallyAt: (Offset) -> Tally?) -> Standing {
+    var (from, lost) = (tally, (records: lostRecords, bytes: lostBytes))
+    if let loss, let after = tallyAt(loss.end) {
+      lost.records += after.records - min(tally.records, after.records)
+      lost.bytes += after.bytes - min(tally.bytes, after.bytes)
+      from = after
+    }
+    return Standing(
+      lagRecords: end.records - min(from.records, end.records), lagBytes: end.bytes - min(from.bytes, end.bytes), lostRecords: lost.records,
+      lostBytes: lost.bytes)
+  }
+
+  /// See ``standing(at:tally:)``.
+  struct Standing {
+    var lagRecords: UInt64 = 0
+    var lagBytes: UInt64 = 0
+    var lostRecords: UInt64 = 0
+    var lostBytes: UInt64 = 0
+  }
+
   func encode() -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.appendInteger(Self.magic)

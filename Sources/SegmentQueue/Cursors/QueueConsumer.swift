@@ -123,7 +123,10 @@ public final class QueueConsumer: Sendable {
   ///   - cursor: the next record to read; not before the committed one.
   ///   - inFlightEnd: the end of a batch that is about to be sent where it can't be taken back.
   ///   - sinkState: what the sink needs to go on from exactly here; nil leaves it as it is.
-  public func commit(_ cursor: Offset, inFlightEnd: Offset? = nil, sinkState: [UInt8]? = nil) throws(QueueError) {
+  ///   - dropped: the records that this passes were never delivered: they count as lost to this consumer.
+  public func commit(_ cursor: Offset, inFlightEnd: Offset? = nil, sinkState: [UInt8]? = nil, dropping dropped: Bool = false)
+    throws(QueueError)
+  {
     let durableEnd = queue.durableEnd
     guard cursor <= durableEnd, inFlightEnd.map({ $0 >= cursor && $0 <= durableEnd }) ?? true else {
       throw QueueError(.invalidOffset, "consumer '\(name)' can't be committed at \(cursor): the durable end is \(durableEnd)")
@@ -146,6 +149,11 @@ public final class QueueConsumer: Sendable {
           new.lostRecords += told.records - min(new.tally.records, told.records)
           new.lostBytes += told.bytes - min(new.tally.bytes, told.bytes)
           new.loss = nil
+          new.tally = told
+        }
+        if dropped {
+          new.lostRecords += tally.records - min(new.tally.records, tally.records)
+          new.lostBytes += tally.bytes - min(new.tally.bytes, tally.bytes)
         }
         new.cursor = cursor
         new.tally = tally
@@ -226,6 +234,9 @@ public final class QueueConsumer: Sendable {
     }
   }
 
+  /// The file of `segment` was unlinked: an idle reader must not keep its space.
+  func letGo(of segment: Segment) { state.withLock { $0.reader?.letGo(of: segment) } }
+
   func removeFile() throws(FileError) {
     try state.withLock { state throws(FileError) in
       guard case .success(let file) = state.file else { return }
@@ -257,13 +268,12 @@ public final class QueueConsumer: Sendable {
       case .failure(let error): return (nil, error)
       }
     }
-    let tally = record?.tally ?? Tally()
+    let standing = record?.standing(at: end) { try? queue.makeReader().tally(at: $0) } ?? CursorRecord.Standing()
     return ConsumerStatus(
       name: name, kind: record?.kind ?? .pull, cursor: record?.cursor ?? .zero, inFlightEnd: record?.inFlightEnd,
       hold: record?.hold ?? .all,
-      lagRecords: end.records - min(tally.records, end.records), lagBytes: end.bytes - min(tally.bytes, end.bytes),
-      pinnedBytes: queue.storedBytes(from: record?.needed ?? .zero), lostRecords: record?.lostRecords ?? 0,
-      lostBytes: record?.lostBytes ?? 0,
+      lagRecords: standing.lagRecords, lagBytes: standing.lagBytes, pinnedBytes: queue.storedBytes(from: record?.needed ?? .zero),
+      lostRecords: standing.lostRecords, lostBytes: standing.lostBytes,
       silence: .nanoseconds(Int64(clamping: silence(at: queue.openAge))), failure: error?.description)
   }
 }

@@ -43,12 +43,10 @@ struct Recovery {
   }
 
   func run() throws(QueueError) -> Result {
-    do throws(FileError) {
+    try unifyingErrors {
       var names = try segmentNames()
       try resolveDoubles(&names)
       return try assemble(try dropUnfinished(names))
-    } catch {
-      throw QueueError(error)
     }
   }
 
@@ -78,7 +76,7 @@ struct Recovery {
   }
 
   /// A seal by repacking was cut short between its rename and its unlink: both names are there, and one of them may go if they end alike.
-  private func resolveDoubles(_ names: inout [SegmentName]) throws(FileError) {
+  private func resolveDoubles(_ names: inout [SegmentName]) throws {
     var index = 0
     while index + 1 < names.count {
       guard names[index].base == names[index + 1].base else {
@@ -89,9 +87,10 @@ struct Recovery {
       let sealed = min(try walk(names[index], headersOnly: true).end, limit ?? Offset(.max))
       let active = min(try walk(names[index + 1], headersOnly: true).end, limit ?? Offset(.max))
       guard sealed == active else {
-        throw FileError(
-          "open the queue: \(names[index].text) ends at offset \(sealed) and \(names[index + 1].text) at \(active); keep the one you trust and move the other away. The queue is in",
-          directory.path, .init(rawValue: 22))
+        throw QueueError(
+          .damaged,
+          "\(directory.path) has \(names[index].text), which ends at offset \(sealed), and \(names[index + 1].text), which ends at \(active); keep the one you trust and move the other away. Nothing was changed"
+        )
       }
       try directory.unlink(names[index + 1].text)
       try directory.sync()
@@ -100,7 +99,7 @@ struct Recovery {
   }
 
   /// An `.active` whose snapshot isn't complete never held a block: it goes, and the log ends before it.
-  private func dropUnfinished(_ names: [SegmentName]) throws(FileError) -> [SegmentName] {
+  private func dropUnfinished(_ names: [SegmentName]) throws -> [SegmentName] {
     var names = names
     while let last = names.last, last.state == .active {
       let found = try walk(last, headersOnly: true)
@@ -115,7 +114,7 @@ struct Recovery {
     return names
   }
 
-  private func assemble(_ names: [SegmentName]) throws(FileError) -> Result {
+  private func assemble(_ names: [SegmentName]) throws -> Result {
     let store = SegmentStore(directory, queueID: queueID, segments: [])
     for (index, name) in names.enumerated().dropLast() {
       let size = try directory.status(name.text)?.size ?? 0
@@ -193,7 +192,7 @@ struct Recovery {
     return Result(store: store, writer: writer, table: table)
   }
 
-  private func walk(_ name: SegmentName, headersOnly: Bool) throws(FileError) -> Walk {
+  private func walk(_ name: SegmentName, headersOnly: Bool) throws -> Walk {
     let file = try directory.open(name.text, name.state == .active ? .update : .read)
     let size = try file.status().size
     var scanner = BlockScanner(file, queueID: queueID, range: 0..<size, expecting: name.base, headersOnly: headersOnly)
@@ -208,9 +207,10 @@ struct Recovery {
         walk.end = header.end
       case .damage(let bytes, let first, let resumesAt, let reason):
         if reason == .newerFormat {
-          throw FileError(
-            "read a block at position \(bytes.lowerBound): a newer version of Sluice wrote it; use that version or a newer one. Nothing was changed in",
-            directory.path.appending(name.text), .init(rawValue: 95))
+          throw QueueError(
+            .newerFormat,
+            "\(directory.path.appending(name.text)) has a block at position \(bytes.lowerBound) that a newer version of Sluice wrote; use that version or a newer one. Nothing was changed"
+          )
         }
         walk.damage.append((bytes, first, resumesAt?.base, reason))
       }
@@ -251,7 +251,7 @@ struct Recovery {
 
   /// The table as it stood when `last` began. Mostly empty, for `last` begins with a complete snapshot; when that one is damaged, older
   /// segments tell.
-  private func tableBefore(_ last: SegmentName, among names: [SegmentName], startsWithSnapshot: Bool) throws(FileError) -> CheckpointTable {
+  private func tableBefore(_ last: SegmentName, among names: [SegmentName], startsWithSnapshot: Bool) throws -> CheckpointTable {
     var table = CheckpointTable()
     guard !startsWithSnapshot else { return table }
     var walks: [Walk] = []

@@ -54,6 +54,7 @@ extension SegmentQueue {
     guard !segment.isSealed, store.all.contains(where: { $0 === segment }) else { return }
     if let replacement = try Sealer(store: store, quarantine: quarantine, notify: notify).seal(segment) {
       store.replace(segment, with: replacement)
+      letReadersGo(of: segment)
     }
   }
 

@@ -3,7 +3,7 @@ public import RecordBlocks
 internal import Synchronization
 
 extension SegmentQueue {
-  /// Kept back from `maxSize` for a snapshot and for gaps: both must be writable when nothing else is.
+  /// Kept back from `maxSize`, and from the disk, for a snapshot and for gaps: both must be writable when nothing else is.
   private static let reserve: Int64 = 256 << 10
   /// Free space and stored bytes are measured again after this many bytes.
   private static let measureEvery: Int64 = 16 << 20
@@ -13,13 +13,15 @@ extension SegmentQueue {
   func measureRoom(unsynced: Int64) -> Int64 {
     let stored = Int64(store.storedBytes) + unsynced
     let bound = Int64(clamping: options.maxSize) - Self.reserve - stored
-    let disk = (try? rootDirectory.availableBytes()).map { Int64(clamping: $0) - Int64(clamping: options.minFreeDisk) } ?? Self.measureEvery
+    let keptFree = max(Int64(clamping: options.minFreeDisk), Self.reserve)
+    let disk = (try? rootDirectory.availableBytes()).map { Int64(clamping: $0) - keptFree } ?? Self.measureEvery
     return min(bound, disk, Self.measureEvery)
   }
 
   /// The free bytes of the disk when it is these that don't leave room, not the queue's own bound.
   func freeDiskWhenShort(of needed: Int) -> UInt64? {
-    guard let free = try? rootDirectory.availableBytes(), free < options.minFreeDisk + UInt64(needed) else { return nil }
+    let keptFree = max(options.minFreeDisk, UInt64(Self.reserve))
+    guard let free = try? rootDirectory.availableBytes(), free < keptFree + UInt64(needed) else { return nil }
     return free
   }
 
@@ -114,6 +116,7 @@ extension SegmentQueue {
     }
     try store.directory.unlink(segment.name.text)
     store.removeFirst()
+    letReadersGo(of: segment)
     try store.directory.sync()
     guard !losers.isEmpty else { return }
     notify(
@@ -121,6 +124,10 @@ extension SegmentQueue {
         .warning, "records were deleted that a consumer had not read; it is told exactly", ("queue.segment", segment.name.text),
         ("reason", reason.name),
         ("consumers", losers.joined(separator: ", "))))
+  }
+
+  func letReadersGo(of segment: Segment) {
+    for consumer in consumers.withLock({ Array($0.values) }) { consumer.letGo(of: segment) }
   }
 
   private func age(of segment: Segment) -> UInt64 {

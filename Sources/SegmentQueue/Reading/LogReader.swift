@@ -186,6 +186,11 @@ final class LogReader {
 
   private static var unknownGap: Gap { Gap(reason: .dropped, records: 0, bytes: 0, firstTime: 0, lastTime: 0) }
 
+  /// Closes the file of `segment`, if that is the one being read: a deleted file takes its space until nobody has it open any more.
+  func letGo(of segment: Segment) {
+    if self.segment === segment { forgetPlace() }
+  }
+
   private func forgetPlace() {
     scanner = nil
     segment = nil

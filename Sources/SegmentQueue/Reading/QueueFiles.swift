@@ -40,7 +40,7 @@ public final class QueueFiles: Sendable {
     public let lagRecords: UInt64
     /// The same in bytes of lines.
     public let lagBytes: UInt64
-    /// Records that it lost and was told of.
+    /// Records that it lost: told to it as gaps, or gone from the queue and told next.
     public let lostRecords: UInt64
     /// Why its file can't be read, if it can't.
     public let failure: String?
@@ -72,15 +72,18 @@ public final class QueueFiles: Sendable {
   /// Looks at the queue in `path`.
   /// - Throws: ``QueueError``: `notAQueue`, `newerFormat`, `damaged` when no file tells the queue's identity, `io`.
   public static func open(_ path: FilePath, fileSystem: any FileSystem = LocalFileSystem()) throws(QueueError) -> QueueFiles {
-    do throws(FileError) {
-      let root = try fileSystem.directory(path, create: false)
-      guard try root.status("segments") != nil else { throw FileError("find a queue in", path, .noSuchFileOrDirectory) }
-      return try QueueFiles(root)
-    } catch {
-      if error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
-        throw QueueError(.notAQueue, "there is no queue at \(path); 'sluice queue list' shows those there are")
+    try unifyingErrors { try QueueFiles(directory(path, fileSystem)) }
+  }
+
+  private static func directory(_ path: FilePath, _ fileSystem: any FileSystem) throws(QueueError) -> any Directory {
+    try unifyingErrors {
+      do throws(FileError) {
+        let root = try fileSystem.directory(path, create: false)
+        if try root.status("segments") != nil { return root }
+      } catch {
+        guard error.code == .noSuchFileOrDirectory || error.code == .notDirectory else { throw error }
       }
-      throw QueueError(error)
+      throw QueueError(noQueueAt: path)
     }
   }
 
@@ -104,16 +107,15 @@ public final class QueueFiles: Sendable {
     return try directory.status(LockFile.name) != nil
   }
 
-  private init(_ root: any Directory) throws(FileError) {
+  private init(_ root: any Directory) throws {
     path = root.path
     let directory = try root.subdirectory("segments", create: false)
-    let known: QueueIdentity?
-    do throws(QueueError) { known = try QueueDirectory.readIdentity(root) } catch {
-      throw FileError("\(error.description); open", root.path, .init(rawValue: 95))
-    }
+    let known = try QueueDirectory.readIdentity(root)
     var identity = known?.id
     if identity == nil { identity = try Recovery.identity(toldBy: directory) }
-    guard let id = identity else { throw FileError("find a queue's identity in", root.path, .noSuchFileOrDirectory) }
+    guard let id = identity else {
+      throw QueueError(.damaged, "neither \(QueueIdentity.name) nor a segment in \(root.path) tells the queue's identity; is it a queue?")
+    }
     self.id = id
     created = known?.created ?? 0
     var told: LockFile.Content?
@@ -168,12 +170,11 @@ public final class QueueFiles: Sendable {
       switch file {
       case .success(let file):
         let record = file.current
+        let standing = record.standing(at: tally) { try? reader.tally(at: $0) }
         return ConsumerInfo(
           name: name, kind: record.kind, cursor: record.cursor, inFlightEnd: record.inFlightEnd, seekCount: record.seekCount,
           hold: record.hold,
-          lagRecords: tally.records - min(record.tally.records, tally.records),
-          lagBytes: tally.bytes - min(record.tally.bytes, tally.bytes),
-          lostRecords: record.lostRecords, failure: nil)
+          lagRecords: standing.lagRecords, lagBytes: standing.lagBytes, lostRecords: standing.lostRecords, failure: nil)
       case .failure(let error):
         return ConsumerInfo(
           name: name, kind: nil, cursor: .zero, inFlightEnd: nil, seekCount: 0, hold: .all, lagRecords: 0, lagBytes: 0, lostRecords: 0,

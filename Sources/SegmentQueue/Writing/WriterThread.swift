@@ -2,7 +2,9 @@ internal import DurableFiles
 internal import RecordBlocks
 
 /// The thread that writes blocks in order, starts new segments, and replaces one that a failed write or sync has spoilt.
-struct WriterThread {
+///
+/// A class, so that nobody keeps a copy of a writer whose files are gone: an open file that was deleted still takes its space.
+final class WriterThread: @unchecked Sendable {  // after `init` only its own thread touches it
   private let queue: SegmentQueue
   private var writer: LogWriter
   /// Bytes that may still be written before space is looked at again.
@@ -32,11 +34,6 @@ struct WriterThread {
 
   /// Works until the queue is closed.
   func run() {
-    var copy = self
-    copy.loop()
-  }
-
-  private mutating func loop() {
     while true {
       switch nextWork() {
       case .block(let block): write(block)
@@ -99,7 +96,7 @@ struct WriterThread {
 
   // MARK: Blocks
 
-  private mutating func write(_ pending: PendingBlock) {
+  private func write(_ pending: PendingBlock) {
     let needed = pending.storedByteCount
     guard hasRoom(for: needed) else {
       noteFull(pending)
@@ -126,7 +123,7 @@ struct WriterThread {
   }
 
   /// A block is in the file: whoever waits for room in memory goes on, and the syncing thread takes over.
-  private mutating func written(_ block: StoredBlock, _ pending: PendingBlock?) {
+  private func written(_ block: StoredBlock, _ pending: PendingBlock?) {
     if activeSince == nil && writer.activeHoldsOffsets { activeSince = writer.openAge }
     let point = WriteState.SyncPoint(file: writer.active.file, segment: writer.active.segment, position: writer.active.position)
     let end = writer.end
@@ -153,7 +150,7 @@ struct WriterThread {
     if isNeverSynced { try? queue.tellDurableEnd(end) } else { queue.syncWanted.signal() }
   }
 
-  private mutating func writeGap(_ key: WriteState.GapKey, _ gap: Gap) {
+  private func writeGap(_ key: WriteState.GapKey, _ gap: Gap) {
     guard hasRoom(for: Self.gapByteCount) else {
       keep(gap, key)
       return
@@ -188,7 +185,7 @@ struct WriterThread {
   // MARK: Room
 
   /// Whether the queue's bound and the disk's leave room; deletes what may go when they don't.
-  private mutating func hasRoom(for needed: Int) -> Bool {
+  private func hasRoom(for needed: Int) -> Bool {
     if Int64(needed) <= room { return true }
     room = queue.measureRoom(unsynced: writer.active.position - writer.active.segment.byteCount)
     if Int64(needed) <= room { return true }
@@ -258,7 +255,7 @@ struct WriterThread {
 
   // MARK: Errors
 
-  private mutating func failedToWrite(_ pending: PendingBlock, _ error: FileError) {
+  private func failedToWrite(_ pending: PendingBlock, _ error: FileError) {
     queue.monitor.withLock { state in
       state.writing = nil
       state.lane.insert(pending, at: 0)
@@ -266,7 +263,7 @@ struct WriterThread {
     recover(from: error, pending)
   }
 
-  private mutating func recover(from error: FileError, _ pending: PendingBlock? = nil) {
+  private func recover(from error: FileError, _ pending: PendingBlock? = nil) {
     room = 0
     if error.isOutOfSpace {
       let now = queue.clock.monotonic()
@@ -287,7 +284,7 @@ struct WriterThread {
 
   /// A write or sync of the active segment has failed: its unsynced end can't be trusted any more. Goes on in a new file, where the
   /// blocks still in memory are written again.
-  private mutating func replaceActive(after error: FileError) {
+  private func replaceActive(after error: FileError) {
     queue.notify(
       QueueNotice(
         .error, "the active segment failed and is left; its unsynced blocks are written again in a new one",
@@ -359,7 +356,7 @@ struct WriterThread {
   // MARK: Segments
 
   /// Waits until everything written is durable, then starts a new segment. The only append that waits for a sync.
-  private mutating func roll() {
+  private func roll() {
     queue.monitor.withLock { $0.syncIsUrgent = true }
     queue.syncWanted.signal()
     let (table, failure) = queue.monitor.wait(for: queue.syncDone) { state, _ -> (CheckpointTable, FileError?)? in
@@ -386,7 +383,7 @@ struct WriterThread {
   }
 
   /// The queue closes: everything is in the file, or can't be. Seals what there is.
-  private mutating func finish() {
+  private func finish() {
     if writer.activeHoldsOffsets { roll() }
     let resumptions = queue.monitor.withLock { state in
       var resumptions = Resumptions()

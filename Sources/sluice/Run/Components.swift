@@ -71,7 +71,9 @@ private let syslog = SourceComponent(type: "syslog") { context in
       format: syslog.format == .json ? .json : .raw, receiveBufferBytes: syslog.receiveBufferBytes,
       utcOffsetMinutes: syslog.utcOffsetMinutes,
       logger: context.logger))
-  try source.bind()
+  do throws(SyslogSourceError) { try source.bind() } catch {
+    throw CommandFailure(error.code == .invalidAddress ? .usage : .failure, error.description)
+  }
   return source
 }
 

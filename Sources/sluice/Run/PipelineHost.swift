@@ -85,6 +85,8 @@ final class PipelineHost: Sendable {
         return try Components.sinks[definition.kind.type].check(context)
       }
       return (sources: sources, sinks: sinks)
+    } catch let failure as CommandFailure {
+      throw CommandFailure(failure.code, "\(pipeline.file): \(failure.message)")
     } catch {
       throw CommandFailure(.usage, "\(pipeline.file): \(error)")
     }
