@@ -292,22 +292,25 @@ public final class SegmentQueue: Sendable {
     var closed: [PendingBlock] = []
     let waiting: [PendingBlock] = monitor.withLock { state in
       for source in Array(state.open.keys) { if let block = state.close(source, now: now) { closed.append(block) } }
-      for (key, gap) in state.pendingGaps {
-        let facts = BlockFacts(
-          source: key.source, recordCount: 1, firstTime: gap.firstTime, lastTime: gap.lastTime, flags: [], entries: [.gap(gap)])
-        state.lane.append(PendingBlock(.gap(offsets: 1), facts, whenFull: .wait))
-      }
+      for (key, gap) in state.pendingGaps { state.lane.append(PendingBlock(gap, source: key.source)) }
       state.pendingGaps.removeAll()
       state.gapsDue = nil
       state.syncIsUrgent = true
-      return state.unsynced.compactMap(\.pending) + (state.writing.map { [$0] } ?? []) + state.lane
+      let waiting = state.unsynced.compactMap(\.pending) + (state.writing.map { [$0] } ?? []) + state.lane
+      state.urgentBlock = waiting.last
+      return waiting
     }
     for block in closed { compress(block) }
     laneChanged.signal()
     syncWanted.signal()
+    var keptGap = false
     for block in waiting {
-      do { try await waitUntilDurable(block.promise) } catch let error as QueueError where error.code == .full {}
+      do { try await waitUntilDurable(block.promise) } catch let error as QueueError where error.code == .full {
+        if case .gap = block.content { keptGap = true }
+      }
     }
+    // A loss that found no room was kept for later: now it waits in the lane, as records do.
+    if keptGap { try await synchronize() }
   }
 
   /// Suspends until a record after `offset` is durable, the deadline has come, the queue closes or the task is cancelled; returns the
@@ -426,7 +429,7 @@ public final class SegmentQueue: Sendable {
         let due = state.lastSync + interval
         let now = clock.monotonic()
         let isDue =
-          state.syncIsUrgent || state.isClosing || state.writerHasEnded || state.unsyncedBytes > Self.unsyncedLimit / 2 || now >= due
+          state.syncIsUrgent || state.urgentBlock != nil || state.isClosing || state.writerHasEnded || state.unsyncedBytes > Self.unsyncedLimit / 2 || now >= due
         guard isDue else {
           patience = due - now
           return nil
@@ -446,6 +449,7 @@ public final class SegmentQueue: Sendable {
         }
         let resumptions = state.publish(upTo: point, recentLimit: Self.recentLimit)
         if state.unsynced.isEmpty { state.syncIsUrgent = false }
+        if state.urgentBlock?.outcome != nil { state.urgentBlock = nil }
         return (resumptions, state.durableEnd)
       }
       if let end { try? tellDurableEnd(end) }

@@ -10,13 +10,14 @@ import Testing
 /// A queue on a simulated disk with a clock that stands still, and the calls that tests repeat.
 struct QueueFixture {
   let disk: SimulatedFileSystem
-  let clock = TestClock()
+  let clock: TestClock
   let notices = Notices()
   var options = QueueOptions()
   var path = FilePath("data/queue")
 
-  init(_ disk: SimulatedFileSystem = SimulatedFileSystem()) {
+  init(_ disk: SimulatedFileSystem = SimulatedFileSystem(), clock: TestClock = TestClock()) {
     self.disk = disk
+    self.clock = clock
     options.linger = .zero
     options.minFreeDisk = 0
   }

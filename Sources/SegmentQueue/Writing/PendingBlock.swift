@@ -45,6 +45,15 @@ final class PendingBlock: @unchecked Sendable {  // immutable but for the fields
     if case .lines(let lines) = content { byteCount = lines.count } else { byteCount = 0 }
   }
 
+  /// A loss as an entry of the log.
+  convenience init(_ gap: Gap, source: UInt32) {
+    self.init(
+      .gap(offsets: 1),
+      BlockFacts(
+        source: source, recordCount: 1, firstTime: gap.firstTime, lastTime: gap.lastTime, flags: [], entries: [.gap(gap)]),
+      whenFull: .wait)
+  }
+
   /// Small ones are compressed by the thread that writes them: a hop to another thread costs more than the work.
   static let inlineLimit = 32 << 10
 

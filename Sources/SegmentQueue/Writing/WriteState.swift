@@ -50,6 +50,8 @@ struct WriteState {
   var syncPoint: SyncPoint?
   var isSyncing = false
   var syncIsUrgent = false
+  /// The last block that a ``SegmentQueue/SegmentQueue/synchronize()`` waits for: until it is durable, no sync waits for its interval.
+  var urgentBlock: PendingBlock?
   var lastSync: UInt64 = 0
   var syncFailure: FileError?
   /// The lane stands still until the spoilt segment is replaced.

@@ -20,7 +20,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
 
   private enum Work {
     case block(PendingBlock)
-    case gap(WriteState.GapKey, Gap)
+    case gap(WriteState.GapKey, Gap, PendingBlock)
     case roll
     case replace(FileError)
     case end
@@ -37,7 +37,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
     while true {
       switch nextWork() {
       case .block(let block): write(block)
-      case .gap(let key, let gap): writeGap(key, gap)
+      case .gap(let key, let gap, let pending): writeGap(key, gap, pending)
       case .roll: roll()
       case .replace(let error): replaceActive(after: error)
       case .end:
@@ -79,7 +79,9 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
         if let due = state.gapsDue, due <= now || state.isClosing, let (key, gap) = state.pendingGaps.first {
           state.pendingGaps[key] = nil
           if state.pendingGaps.isEmpty { state.gapsDue = nil }
-          return .gap(key, gap)
+          let pending = PendingBlock(gap, source: key.source)
+          state.writing = pending
+          return .gap(key, gap, pending)
         } else if let due = state.gapsDue {
           wake(at: due)
         }
@@ -150,30 +152,36 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
     if isNeverSynced { try? queue.tellDurableEnd(end) } else { queue.syncWanted.signal() }
   }
 
-  private func writeGap(_ key: WriteState.GapKey, _ gap: Gap) {
+  private func writeGap(_ key: WriteState.GapKey, _ gap: Gap, _ pending: PendingBlock) {
     guard hasRoom(for: Self.gapByteCount) else {
-      keep(gap, key)
+      keep(gap, key, pending)
       return
     }
     do throws(FileError) {
       let block = try writer.append(.gap, offsetCount: 1, source: key.source, entries: [.gap(gap)], durableEnd: queue.durableEnd)
       room -= Int64(block.member.count)
-      written(block, nil)
+      written(block, pending)
     } catch {
-      keep(gap, key)
+      keep(gap, key, pending)
       recover(from: error)
     }
   }
 
   /// A gap that can't be written now is added to what comes after it.
-  private func keep(_ gap: Gap, _ key: WriteState.GapKey) {
+  private func keep(_ gap: Gap, _ key: WriteState.GapKey, _ pending: PendingBlock) {
     let now = queue.clock.monotonic()
-    let isClosing = queue.monitor.withLock { state in
-      if state.isClosing { return true }
+    let (isClosing, resumptions) = queue.monitor.withLock { state in
+      state.writing = nil
+      pending.outcome = .dropped
+      var resumptions = Resumptions()
+      resumptions.tickets = pending.waiters.map { ($0, QueueError(.full, "the queue \(queue.path) has no room for a gap now")) }
+      pending.waiters = []
+      if state.isClosing { return (true, resumptions) }
       state.pendingGaps[key] = state.pendingGaps[key].map { $0.merging(gap) } ?? gap
       state.gapsDue = now + Self.retryAfter
-      return false
+      return (false, resumptions)
     }
+    defer { resumptions.resume() }
     guard isClosing else { return }
     queue.notify(
       QueueNotice(
