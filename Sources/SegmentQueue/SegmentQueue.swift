@@ -128,7 +128,8 @@ public final class SegmentQueue: Sendable {
         return known
       }
       // Numbers not yet durable are in the lane or written.
-      let undurable = (state.lane.map(\.facts.entries) + state.unsynced.map(\.block.header.entries)).joined()
+      let waiting = state.lane + (state.writing.map { [$0] } ?? [])
+      let undurable = (waiting.map(\.facts.entries) + state.unsynced.map(\.block.header.entries)).joined()
       for case .source(let id, let other) in undurable where other == name { return id }
       var id = state.table.unusedSource
       for case .source(let other, _) in undurable { id = max(id, other + 1) }

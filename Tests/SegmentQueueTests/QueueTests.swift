@@ -105,6 +105,15 @@ import Testing
     await queue.close()
   }
 
+  @Test func `sources that are named one right after the other have numbers of their own`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    let writers = try (0..<400).map { try queue.writer(source: "source\($0)") }
+    #expect(Set(writers.map(\.id)).count == 400)
+    #expect(try (0..<400).map { try queue.writer(source: "source\($0)").id } == writers.map(\.id))
+    await queue.close()
+  }
+
   @Test func `synchronising covers a loss whose second was over before`() async throws {
     var fixture = QueueFixture()
     fixture.options.sync = .interval(.seconds(3600))

@@ -70,6 +70,23 @@ import Testing
     await queue.close()
   }
 
+  @Test func `what was read before it was deleted is not lost`() async throws {
+    let fixture = small()
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    let consumer = try queue.consumer("archive", kind: .sink)
+    try await writer.writeDurably(lines(0..<10))
+    try await queue.seal()
+    try await writer.writeDurably(lines(10..<20))
+    let early = try #require(try consumer.read(from: .zero, limits: BatchLimits(maxRecords: 4, maxBytes: 1 << 20)))
+    #expect(try queue.trim(before: Offset(10)) == Offset(10))
+    let gap = try #require(try consumer.read(from: early.next, limits: BatchLimits(maxBytes: 1 << 20)))
+    #expect(try gap.entries == [.gap(.retention, records: 6, bytes: UInt64(lines(4..<10).reduce(0) { $0 + $1.utf8.count + 1 }))])
+    try consumer.commit(gap.next)
+    #expect(queue.status().consumers.first?.lostRecords == 6)
+    await queue.close()
+  }
+
   @Test func `a consumer beyond its hold never fills the queue and is told its losses, over a restart too`() async throws {
     let fixture = small()
     var queue = try fixture.open()

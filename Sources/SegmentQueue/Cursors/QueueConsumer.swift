@@ -12,6 +12,8 @@ public final class QueueConsumer: Sendable {
     var reader: LogReader?
     /// Counters at ends of batches that were read and not yet committed.
     var marks: [Offset: Tally] = [:]
+    /// Losses that were read as gaps and not yet committed past, by their first offset.
+    var toldLosses: [Offset: (end: Offset, records: UInt64, bytes: UInt64)] = [:]
     var lastCallAge: UInt64
     /// Opened by someone in this process: a sink of a running pipeline is never silent.
     var isOpen = false
@@ -112,6 +114,8 @@ public final class QueueConsumer: Sendable {
       reason: loss.reason, records: after.records - min(before.records, after.records), bytes: after.bytes - min(before.bytes, after.bytes),
       firstTime: now,
       lastTime: now)
+    if state.toldLosses.count >= Self.markLimit { state.toldLosses.removeAll() }
+    state.toldLosses[offset] = (loss.end, gap.records, gap.bytes)
     return QueueBatch(first: offset, next: loss.end, content: .gap(gap), byteCount: 0, recordCount: 0, tally: after)
   }
 
@@ -141,20 +145,11 @@ public final class QueueConsumer: Sendable {
       }
       let tally = try tally(at: cursor, record, &state)
       state.lastCallAge = age
-      let marks = state.marks
+      let lost = try lost(upTo: cursor, tally, record, dropped: dropped, &state)
       try change(&file, &state) { new in
-        if let loss = new.loss, cursor >= loss.end {
-          // The loss was read as a gap: it is told now.
-          let told = marks[loss.end] ?? tally
-          new.lostRecords += told.records - min(new.tally.records, told.records)
-          new.lostBytes += told.bytes - min(new.tally.bytes, told.bytes)
-          new.loss = nil
-          new.tally = told
-        }
-        if dropped {
-          new.lostRecords += tally.records - min(new.tally.records, tally.records)
-          new.lostBytes += tally.bytes - min(new.tally.bytes, tally.bytes)
-        }
+        if let loss = new.loss, cursor >= loss.end { new.loss = nil }
+        new.lostRecords += lost.records
+        new.lostBytes += lost.bytes
         new.cursor = cursor
         new.tally = tally
         new.inFlightEnd = inFlightEnd
@@ -162,8 +157,26 @@ public final class QueueConsumer: Sendable {
         if let sinkState { new.state = sinkState }
       }
       state.marks = state.marks.filter { $0.key >= cursor }
+      state.toldLosses = state.toldLosses.filter { $0.key >= cursor }
     }
     queue.consumerMoved()
+  }
+
+  /// What a commit at `cursor` adds to the losses: all that it passes when that was dropped, else what was read as a gap. What was read
+  /// as records before it was deleted is not lost.
+  private func lost(upTo cursor: Offset, _ tally: Tally, _ record: CursorRecord, dropped: Bool, _ state: inout State) throws(QueueError)
+    -> (records: UInt64, bytes: UInt64)
+  {
+    func since(_ before: Tally, _ after: Tally) -> (records: UInt64, bytes: UInt64) {
+      (after.records - min(before.records, after.records), after.bytes - min(before.bytes, after.bytes))
+    }
+    if dropped { return since(record.tally, tally) }
+    let told = state.toldLosses.values.filter { $0.end <= cursor }
+    guard told.isEmpty, let loss = record.loss, cursor >= loss.end, state.marks[cursor] == nil else {
+      return told.reduce((0, 0)) { ($0.0 + $1.records, $0.1 + $1.bytes) }
+    }
+    // Nothing was read at all.
+    return since(record.tally, try queue.makeReader().tally(at: loss.end))
   }
 
   /// Sets the consumer to another place, back or forth; its keys change. Blocking; durable on return.
@@ -191,6 +204,7 @@ public final class QueueConsumer: Sendable {
         new.state = nil
       }
       state.marks.removeAll()
+      state.toldLosses.removeAll()
       state.reader = nil
     }
     settle(before: target)

@@ -20,7 +20,6 @@ final class ModelRun {
   /// Whether the queue has a bound that can be reached: then nobody waits for the disk.
   private let isBounded: Bool
   private var incarnation = 0
-  private var openedAt: UInt64
   private var tickets: [(source: Int, batch: Int, ticket: AppendTicket)] = []
   /// A trim was asked for up to here: whoever had not read that loses it.
   private var trimmedTo = 0
@@ -38,7 +37,6 @@ final class ModelRun {
     fixture.options.keep = .seconds(random.chance(1, in: 2) ? 600 : 24 * 3600)
     fixture.clock.setSynchronised(random.chance(1, in: 2))
     queue = try fixture.open()
-    openedAt = fixture.clock.monotonic()
     for index in 0..<random.int(1...3) {
       model.sources.append(QueueModel.Source(name: "source\(index)", canWait: !(isBounded && random.chance(1, in: 3))))
     }
@@ -166,7 +164,6 @@ final class ModelRun {
     return try undisturbed {
       let place = model.consumers[name]!.place
       let known = model.end
-      model.consumers[name]!.lastCall = fixture.clock.monotonic()
       let batch = try consumer.read(from: Offset(UInt64(place)), limits: limits)
       try observe()
       guard let batch else {
@@ -180,6 +177,7 @@ final class ModelRun {
         guard case .gap(let gap) = batch.content, next == end, gap.records == lost.records, gap.bytes == lost.bytes,
           gap.reason == .retention || gap.reason == .dropOldest
         else { throw fail("\(name) lost \(place)..<\(end), which are \(lost), and was told \(batch.content), up to \(next)") }
+        model.consumers[name]!.toldLosses.append(place..<next)
       } else {
         try compare(batch, place..<next, limits)
       }
@@ -217,23 +215,18 @@ final class ModelRun {
       try consumer.commit(
         Offset(UInt64(end)), inFlightEnd: inFlight.map { Offset(UInt64($0)) }, sinkState: state, dropping: drops)
       var it = model.consumers[name]!
-      var from = it.cursor
-      if let loss = it.lossEnd, end >= loss {
-        let lost = model.count(from..<loss)
-        it.lost = (it.lost.records + lost.records, it.lost.bytes + lost.bytes)
-        it.lossEnd = nil
-        from = loss
+      // All of it, or what was told as a gap: what was read before it went is not lost.
+      for lost in drops ? [it.cursor..<end] : it.toldLosses.filter({ $0.upperBound <= end }) {
+        let count = model.count(lost)
+        it.lost = (it.lost.records + count.records, it.lost.bytes + count.bytes)
       }
-      if drops {
-        let lost = model.count(from..<end)
-        it.lost = (it.lost.records + lost.records, it.lost.bytes + lost.bytes)
-      }
+      it.toldLosses.removeAll { $0.lowerBound < end }
+      if let loss = it.lossEnd, end >= loss { it.lossEnd = nil }
       it.cursor = end
       it.inFlightEnd = inFlight
       if let state { it.state = state }
       it.ends.removeAll { $0 < end }
       it.place = max(it.place, end)
-      it.lastCall = fixture.clock.monotonic()
       model.consumers[name] = it
     }
   }
@@ -256,6 +249,7 @@ final class ModelRun {
       model.consumers[name]!.cursor = cursor
       model.consumers[name]!.place = cursor
       model.consumers[name]!.ends = []
+      model.consumers[name]!.toldLosses = []
       model.consumers[name]!.lossEnd = nil
       model.consumers[name]!.inFlightEnd = nil
       model.consumers[name]!.state = nil
@@ -283,7 +277,7 @@ final class ModelRun {
       let cursor = Int(consumer.cursor.rawValue)
       guard oldest ? cursor == model.start : cursor <= model.end else { throw fail("\(name) begins at \(cursor)") }
       model.consumers[name] = QueueModel.Consumer(
-        kindIsSink: isSink, cursor: cursor, holdsAll: holdsAll, place: cursor, lastCall: fixture.clock.monotonic())
+        kindIsSink: isSink, cursor: cursor, holdsAll: holdsAll, place: cursor)
     }
   }
 
@@ -343,7 +337,6 @@ final class ModelRun {
     }
     tickets = []
     queue = try fixture.open()
-    openedAt = fixture.clock.monotonic()
     incarnation += 1
     try openWriters()
     try queue.maintenance.withLock { _ in try observe() }

@@ -4,7 +4,7 @@ import Testing
 /// Generated lives of a queue, step by step beside a list that says what should be. `SLUICE_SEQUENCES` sets how many, `SLUICE_SEED` runs
 /// one of them.
 @Suite(.timeLimit(.minutes(60))) struct ModelTests {
-  @Test(arguments: SeededRuns.seeds(usually: 1_000)) func `the queue does what a list with cursors does, over crashes too`(seeds: [UInt64])
+  @Test(arguments: SeededRuns.seeds(usually: 600)) func `the queue does what a list with cursors does, over crashes too`(seeds: [UInt64])
     async throws
   {
     for seed in seeds {

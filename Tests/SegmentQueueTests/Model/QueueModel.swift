@@ -50,8 +50,8 @@ struct QueueModel {
     /// Where it reads, and the places it has read to since its last commit.
     var place: Int
     var ends: [Int] = []
-    /// Time of its last call, for `consumer_expiry`.
-    var lastCall: UInt64
+    /// Losses that it read as gaps since then.
+    var toldLosses: [Range<Int>] = []
 
     var needed: Int { max(cursor, lossEnd ?? cursor) }
   }
@@ -126,6 +126,7 @@ struct QueueModel {
     for name in consumers.keys {
       consumers[name]!.place = consumers[name]!.cursor
       consumers[name]!.ends = []
+      consumers[name]!.toldLosses = []
     }
   }
 }
