@@ -40,84 +40,13 @@ import zlib
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "EndToEnd"))
 sys.dont_write_bytecode = True
 
-import outputs  # noqa: E402
 import run as end_to_end  # noqa: E402
-from crashing import RotatedLog, Verdict, aim, draw_aim  # noqa: E402
-from endpoints import Endpoint  # noqa: E402
+from crashing import SCENARIOS, Sluice, last_line_of, play  # noqa: E402
 from harness import Failure, Sizes, Test  # noqa: E402
-from power import PowerDisk  # noqa: E402
 
 # Crashes of one life, after which it may finish and is judged.
 KILLS_IN_A_ROUND = 25
 CUTS_IN_A_ROUND = 5
-SYNCED, UNSYNCED = True, False
-SCENARIOS = {
-    "kill-plain": ("plain", None, SYNCED), "kill-gz": ("gz", None, SYNCED), "kill-http": ("http", None, SYNCED),
-    "call-plain": ("plain", None, SYNCED), "call-gz": ("gz", None, SYNCED), "call-http": ("http", None, SYNCED),
-    "power-plain": ("plain", "", SYNCED), "power-gz": ("gz", "noauto_da_alloc", SYNCED), "power-writeback": ("plain", "noauto_da_alloc,data=writeback", SYNCED),
-    "power-http": ("http", "", SYNCED), "power-unsynced": ("plain", "noauto_da_alloc,data=writeback", UNSYNCED),
-}
-
-
-class Sluice:
-    kinds = ("plain", "gz", "http")
-
-    def __init__(self, options):
-        self.program = end_to_end.find_sluice(options.sluice)
-        self.version = subprocess.run([self.program, "version"], capture_output=True, text=True).stdout.split("\n")[0]
-
-    def prepare(self, t, kind, root, endpoint):
-        self.kind, self.endpoint, self.root = kind, endpoint, root
-        self.stem = os.path.relpath(f"{root}/out", t.directory)
-        # A path of the log alone keeps the order over all files; with the rotated ones in it, they are read side by side.
-        self.in_order = kind != "gz"
-        self.suffix = ".log.gz" if kind == "gz" else ".log"
-        sink = f"""
-    type: http
-    url: {endpoint.url}
-    batch: {{ max_bytes: 64KiB, linger: 10ms }}
-    retry: {{ initial: 20ms, max: 200ms }}""" if kind == "http" else f"""
-    type: file
-    path: {root}/out{self.suffix}
-    rotate: {{ size: {'256KiB' if kind == 'gz' else '1MiB'} }}"""
-        t.pipeline(f"""
-queue: {{ path: {root}/q, max_size: 8MiB, min_free_disk: 1MiB, linger: 5ms, retention: {{ keep: 0s }} }}
-sources: {{ app: {{ type: file, paths: ["{root}/logs/app.log{'' if self.in_order else '*'}"] }} }}
-sinks:
-  out: {sink}
-""")
-
-    def start(self, t, prefix):
-        return t.start_run(prefix=prefix, label="sluice")
-
-    def finish(self, t, prefix, total):
-        t.run("--once", "--drain", prefix=prefix, label="sluice", seconds=120)
-        t.sluice("queue", "verify", f"{self.root}/q")
-
-    def last(self, t):
-        """The last line that came out, as far as that is easily seen."""
-        if self.kind == "http":
-            with self.endpoint.lock:
-                return last_line(self.endpoint.bodies[-1]) if self.endpoint.bodies else None
-        if self.kind == "gz":
-            return None
-        for path in reversed(outputs.files(t, self.stem, self.suffix)):
-            if line := last_line_of(path):
-                return line
-        return None
-
-    def result(self, t):
-        if self.kind == "http":
-            if self.endpoint.conflicts:
-                raise Failure(f"one key, one range: {self.endpoint.conflicts}")
-            return self.endpoint.lines
-        outputs.join(t, self.stem, self.suffix, "joined.log")
-        return t.read("joined.log").split(b"\n")[:-1]
-
-    def announced(self, t):
-        """How many lines Sluice said that it may repeat."""
-        words = "".join(read(path) for path in [t.path("sluice.stderr")]).split()
-        return sum(int(word.partition("=")[2]) for word in words if word.startswith("lines.repeated_at_most="))
 
 
 class Peer:
@@ -211,101 +140,7 @@ log {{ source(s); destination(d); flags(flow-control); }};
             f"{self.root}/state/control"]
 
 
-SYSTEMS = {"sluice": Sluice, "rsyslog": Rsyslog, "syslog-ng": SyslogNG}
-
-
-def read(path):
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
-def last_line(data):
-    end = data.rfind(b"\n")
-    return data[data.rfind(b"\n", 0, end) + 1:end] if end >= 0 else None
-
-
-def last_line_of(path):
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - (64 << 10)))
-            return last_line(file.read())
-    except FileNotFoundError:
-        return None
-
-
-def number_of(line):
-    try:
-        return int(line[33:43])
-    except ValueError:
-        return -1
-
-
-def play(system, name, t, crashes):
-    """One life with `crashes` crashes; gives the verdict."""
-    kind, mount, synced = SCENARIOS[name]
-    power = mount is not None
-    disk = PowerDisk(t, options=mount) if power else None
-    root = "disk" if power else "."
-    endpoint = None
-    if kind == "http":
-        delays = random.Random(t.seed)
-        endpoint = Endpoint(answer=lambda *_: time.sleep(delays.choice((0, 0, 0.01, 0.05))))
-        t.later(endpoint.close)
-    root = t.path(root)
-    system.prepare(t, kind, root, endpoint)
-
-    def is_seen(number):
-        if not system.in_order:
-            return True
-        line = system.last(t)
-        # A system that has lost what it should have seen must not stop the writer for ever: then time will have to do.
-        late = time.monotonic() - waiting.setdefault(number, time.monotonic()) > 10
-        return line is not None and number_of(line) >= number or late
-
-    waiting = {}
-    log = RotatedLog(t, t.path(root, "logs"), t.seed, synced=synced and power, is_seen=is_seen)
-    t.later(log.stop)
-    log.start()
-    boot = disk.boot if power else tuple
-    hits = taken_back = 0
-    for _ in range(crashes):
-        until = t.random.choice((0.06, 0.3, 0.6, 1)) * t.random.random() + (0.05 if power else 0)
-        aimed = name.startswith("call")
-        run = system.start(t, aim(t, *draw_aim(t.random)) if aimed else boot())
-        deadline = time.monotonic() + (1 if aimed else until)
-        while run.is_running and time.monotonic() < deadline:
-            time.sleep(0.001 if not aimed else 0.01)
-        if not run.is_running and not (aimed and run.popen.returncode == -9):
-            raise Failure(f"ended with {run.popen.returncode} before its crash\n{run.stderr_tail}")
-        if not power:
-            hits += not run.is_running
-            run.kill()
-            continue
-        with log.between_syncs:
-            log._ending = True
-            stopped = t.random.random() < 0.5
-            if stopped:
-                run.signal(19)
-            disk.shut()
-        if not stopped:
-            time.sleep(t.random.choice((0, 0.002, 0.03)))
-        run.kill()
-        log.stop()
-        disk.come_back()
-        taken_back += len(log.written) - sum(map(len, log.lines()))
-        # What is written before the next start makes the file longer than it was read.
-        log.start()
-        if t.random.random() < 0.3:
-            time.sleep(0.2)
-    log.stop()
-    files = log.lines()
-    system.finish(t, boot(), sum(len(line) + 1 for file in files for line in file))
-    also = log.written if not synced else ()
-    verdict = Verdict(files, system.result(t), system.in_order and synced, also=also, may_repeat=system.announced(t) if not synced else 0)
-    verdict.rotations, verdict.hits, verdict.taken_back = log.rotations, hits, taken_back
-    if verdict.lines < 100:
-        raise Failure(f"hardly a line was written ({verdict.lines}), so this shows nothing")
-    return verdict
+SYSTEMS = {"sluice": lambda options: Sluice(end_to_end.find_sluice(options.sluice)), "rsyslog": Rsyslog, "syslog-ng": SyslogNG}
 
 
 def main():
