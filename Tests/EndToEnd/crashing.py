@@ -186,7 +186,9 @@ def draw_aim(random):
 class Sluice:
     """What plays a life: other systems have the same methods (see Tests/Crash/run.py)."""
 
-    kinds = ("plain", "gz", "http")
+    scenarios = tuple(SCENARIOS)
+    # Bytes of log a second.
+    rate = 3 << 20
 
     def __init__(self, program):
         self.program = program
@@ -295,7 +297,7 @@ def play(system, name, t, crashes):
         return line is not None and number_of(line) >= number or late
 
     waiting = {}
-    log = RotatedLog(t, t.path(root, "logs"), t.seed, synced=synced and power, is_seen=is_seen)
+    log = RotatedLog(t, t.path(root, "logs"), t.seed, synced=synced and power, rate=system.rate, rotate_after=system.rate // 8, is_seen=is_seen)
     t.later(log.stop)
     log.start()
     boot = disk.boot if power else tuple
