@@ -1,0 +1,105 @@
+"""A storm of rotations by renaming, inodes that are given to other files, and files that are deleted unread: nothing is lost in silence."""
+
+import collections
+import os
+import re
+import signal
+import time
+
+import corpus
+from harness import background, test
+
+STAYS = 2.5
+
+
+class Storm:
+    """A busy writer whose log is renamed a hundred times a second; a rotated file is deleted when it is `STAYS` seconds old.
+
+    `make_way`: the new log is made right after a deletion, so that it gets the deleted file's inode. Counts how often that came true.
+    """
+
+    def __init__(self, t, seconds, is_read=lambda end: True):
+        self.t = t
+        self.seconds = seconds
+        self.is_read = is_read
+        self.lines = []
+        self.rotations = self.deletions = self.reused = 0
+        os.mkdir(t.path("logs"))
+        self.thread = background(self._write)
+
+    def _write(self):
+        t = self.t
+        path = t.path("logs/app.log")
+        lines = corpus.lines(1 << 30, t.seed)
+        rotated = collections.deque()
+        used = set()
+        end = time.monotonic() + self.seconds
+        tick = time.monotonic()
+        while time.monotonic() < end:
+            file = open(path, "ab", buffering=0)
+            inode = os.fstat(file.fileno()).st_ino
+            self.reused += inode in used
+            used.add(inode)
+            tick += 0.01
+            while True:
+                piece = [next(lines) for _ in range(20)]
+                self.lines += [line[:-1] for line in piece]
+                file.write(b"".join(piece))
+                if time.monotonic() >= tick:
+                    break
+                time.sleep(0.002)
+            if time.monotonic() >= end:
+                file.close()
+                break
+            name = f"{path}.{self.rotations:06}"
+            os.rename(path, name)
+            self.rotations += 1
+            rotated.append((name, time.monotonic(), len(self.lines)))
+            # The new log comes right after a deletion, if one is due: it gets that inode.
+            if time.monotonic() - rotated[0][1] > STAYS and self.is_read(rotated[0][2]):
+                os.unlink(rotated.popleft()[0])
+                self.deletions += 1
+            # Some writers go on with the old file for a moment.
+            piece = [next(lines)]
+            self.lines += [line[:-1] for line in piece]
+            file.write(piece[0])
+            file.close()
+
+
+def drawn(t):
+    return t.read("out.log").split(b"\n")[:-1] if t.size("out.log") else []
+
+
+def storm(t, paths, in_order, kills=False):
+    t.pipeline(f"""
+queue: {{ path: q, max_size: 64MiB }}
+sources: {{ app: {{ type: file, paths: [{paths}] }} }}
+sinks: {{ out: {{ type: file, path: out.log }} }}
+""")
+    weather = Storm(t, 6)
+    run = t.started(t.start_run(label="sluice"))
+    weather.thread.result()
+    expected = weather.lines
+    total = sum(len(line) + 1 for line in expected)
+    try:
+        t.until("all lines to come out", lambda: t.size("out.log") >= total, seconds=15, alive=run)
+    finally:
+        found = drawn(t)
+        if not in_order:
+            expected, found = sorted(expected, key=corpus.number), sorted(found, key=corpus.number)
+        t.same_lines(expected, found, "what came out")
+    t.stop(run)
+    t.equal(t.show("q", "--gaps")["gaps"], [], "gaps")
+    t.note(f"{weather.rotations} rotations, {weather.deletions} deletions, {weather.reused} inodes given again, {len(expected)} lines")
+    t.true(weather.rotations > 100, f"a hundred rotations at least, found {weather.rotations}")
+    t.true(weather.reused > 20, f"inodes are given again, found {weather.reused}")
+
+
+@test("a storm of a hundred rotations a second, with inodes given again, is read without loss or doubles")
+def storm_glob(t):
+    storm(t, '"logs/app.log*"', in_order=False)
+
+
+@test("a storm of rotations of which only the log's own name is tailed is read without loss or doubles, in order")
+def storm_name(t):
+    storm(t, "logs/app.log", in_order=True)
