@@ -33,6 +33,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -79,7 +80,7 @@ class Peer:
             if t.size(f"{self.root}/out") != size:
                 grown, size = time.monotonic(), t.size(f"{self.root}/out")
             time.sleep(0.05)
-        run.signal(15)
+        run.signal(signal.SIGTERM)
         try:
             run.wait(20)
         except Failure:

@@ -3,9 +3,11 @@
 Tests/Crash/run.py and the samples among the end-to-end tests (test_power.py) stand on this.
 """
 
+import contextlib
 import gzip
 import os
 import random
+import signal
 import subprocess
 import threading
 import time
@@ -33,7 +35,7 @@ SCENARIOS = {
 class RotatedLog:
     """`app.log` in a directory of its own: a thread writes numbered lines, and rotates by renaming to `app.log.0000` and so on.
 
-    `synced`: each piece is on the disk before the next one, and before a power cut may come (`between_syncs` holds the writer there).
+    `synced`: each piece is on the disk before the next one, and before a power cut may come (`held`).
     `is_seen(number)`: whether the line of that number has come out; a file is rotated away only then, so that nobody has to find a file that came and went while he was down.
     """
 
@@ -47,7 +49,7 @@ class RotatedLog:
         self.is_seen = is_seen or (lambda number: True)
         self.written = []
         self.rotations = 0
-        self.between_syncs = threading.Lock()
+        self._between_syncs = threading.Lock()
         self._lines = corpus.lines(1 << 30, seed)
         self._ending = False
         self._thread = None
@@ -63,6 +65,13 @@ class RotatedLog:
         if self._thread:
             self._thread.result()
         self._thread = None
+
+    @contextlib.contextmanager
+    def held(self):
+        """Nothing is written any more from here on, and what was is synced if it ever is; `stop` and `start` go on from there."""
+        with self._between_syncs:
+            self._ending = True
+            yield
 
     def files(self):
         """All files in the order in which they were written."""
@@ -90,7 +99,7 @@ class RotatedLog:
             with open(self.path, "rb") as kept:
                 glue = kept.read().rpartition(b"\n")[2]
             while not self._ending:
-                with self.between_syncs:
+                with self._between_syncs:
                     if self._ending:
                         break
                     piece = [next(self._lines) for _ in range(64)]
@@ -316,11 +325,10 @@ def play(system, name, t, crashes):
             hits += not run.is_running
             run.kill()
             continue
-        with log.between_syncs:
-            log._ending = True
+        with log.held():
             stopped = t.random.random() < 0.5
             if stopped:
-                run.signal(19)
+                run.signal(signal.SIGSTOP)
             disk.shut()
         if not stopped:
             time.sleep(t.random.choice((0, 0.002, 0.03)))

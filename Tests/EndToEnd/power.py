@@ -8,9 +8,9 @@
 Needs root, a loop device and mkfs.ext4; a test fails with what is missing.
 """
 
-import errno
 import fcntl
 import os
+import signal
 import struct
 import subprocess
 import time
@@ -44,7 +44,7 @@ class PowerDisk:
         except Failure as failure:
             raise Failure(f"power cuts need a free loop device (/dev/loop*): {failure}") from None
         t.later(lambda: t.call("losetup", "-d", self.device))
-        t.later(self._unmount)
+        t.later(lambda: self._mounted and t.call("umount", "-l", self.root))
         self._mounted = False
         self._mount()
 
@@ -79,7 +79,7 @@ class PowerDisk:
         """A power cut. `stopped`: the processes stand still before it, else they see the disk fail for a moment."""
         if stopped:
             for one in processes:
-                one.signal(19)
+                one.signal(signal.SIGSTOP)
         self.shut()
         if not stopped:
             time.sleep(self.t.random.choice((0, 0.002, 0.03)))
@@ -102,10 +102,5 @@ class PowerDisk:
             return done.returncode == 0
 
         if self._mounted:
-            self._mounted = False
             self.t.until("the file system to be unused", try_it)
-
-
-def is_gone(error):
-    """Whether an error is that of a disk without power."""
-    return error.errno in (errno.EIO, errno.EROFS, errno.ESHUTDOWN)
+            self._mounted = False

@@ -1,8 +1,6 @@
 """Disks that fail, clocks that jump, descriptors that run out, consumers that stand still: nothing is lost, and all goes on when it can."""
 
-import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -12,7 +10,6 @@ import corpus
 from corpus import hard_lines
 from endpoints import Endpoint, free_port
 from harness import Failure, background, test
-from power import PowerDisk
 
 MIB = 1 << 20
 
@@ -35,8 +32,8 @@ class SmallDisk:
         t.later(lambda: t.call("umount", "-l", self.root))
         self.attach()
 
-    def attach(self, options=None):
-        self.t.call(self.t.program("mount"), "-o", options or self.mount, self.device, self.root)
+    def attach(self):
+        self.t.call(self.t.program("mount"), "-o", self.mount, self.device, self.root)
 
     def fail(self):
         """The file system finds an error, and turns read-only."""
@@ -51,7 +48,7 @@ class SmallDisk:
         self.attach()
 
 
-def log_over(t, count, seconds, append=True):
+def log_over(t, count, seconds):
     """A thread that writes numbered lines over some seconds."""
     lines = corpus.lines(count, t.seed)
 
@@ -80,7 +77,7 @@ sinks: {{ out: {{ type: file, path: {output}.log, rotate: {{ size: 1MiB }} }} }}
     run = t.start_run(label="first")
     t.until("some output", lambda: t.size(f"{output}.log") > 0, alive=run)
     disk.fail()
-    t.until("the message", lambda: "Read-only file system" in run.stderr or "read-only" in run.stderr)
+    t.until("the message", lambda: "ead-only" in run.stderr)
     writing.result()
     if run.is_running:
         run.signal(signal.SIGTERM)
@@ -156,8 +153,9 @@ sources: { app: { type: file, paths: [in.log] } }
 sinks: { out: { type: file, path: small/out.log, rotate: { size: 256KiB } } }
 """)
     lines = hard_lines(t, 6 * MIB)
-    t.write("in.log", b"")
+    t.write("in.log", b"the first line\n")
     run = t.started(t.start_run())
+    t.until("the first line to come out", lambda: t.size("small/out.log") == 15, alive=run)
     taken = 0
     try:
         while True:
@@ -165,7 +163,8 @@ sinks: { out: { type: file, path: small/out.log, rotate: { size: 256KiB } } }
             taken += 1
     except OSError:
         pass
-    t.write("in.log", b"\n".join(lines) + b"\n")
+    with open(t.path("in.log"), "ab") as file:
+        file.write(b"\n".join(lines) + b"\n")
     t.until("the message", lambda: "No space left" in run.stderr or "disk is full" in run.stderr, alive=run)
     for number in range(taken):
         os.unlink(t.path(f"small/taken-{number}"))
@@ -176,7 +175,7 @@ sinks: { out: { type: file, path: small/out.log, rotate: { size: 256KiB } } }
     t.until("all lines to come out", all_out, alive=run)
     t.stop(run)
     t.call("sh", "-c", "cat small/out.log $(ls small/out.0*.log) > joined.log")
-    t.same_lines(lines, t.read("joined.log").split(b"\n")[:-1], "what came out")
+    t.same("in.log", "joined.log")
 
 
 @test("of ten runs that want the same queue at once, one gets it, and the others say who")
@@ -237,7 +236,9 @@ def clock(t, shift):
         raise Failure(f"this test needs libfaketimeMT.so.1, which comes with {program}; Tests/run installs it")
     return (
         "env", f"LD_PRELOAD={library}", f"FAKETIME_TIMESTAMP_FILE={t.path('clock')}", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
-        "FAKETIME_DONT_RESET=1", "FAKETIME_XRESET=0")
+        "FAKETIME_DONT_RESET=1", "FAKETIME_XRESET=0",
+        # Already there, so that the library doesn't add it: the environment would move, and Swift finds a program's arguments beside it.
+        "FAKETIME_SHARED=/none /none")
 
 
 def set_clock(t, shift):
@@ -275,7 +276,7 @@ def clock_jumps(t):
     t.stop(run)
     names, found = all_output(t)
     t.same_lines([line[:-1] for line in piece], found, "what came out")
-    t.equal(t.show()["gaps"] if "gaps" in t.show() else [], [], "gaps")
+    t.equal(t.show("q", "--gaps")["gaps"], [], "gaps")
     t.true(len(names) >= 3, f"files of several days, found {names}")
     t.note(f"files: {', '.join(names)}")
 
@@ -295,13 +296,12 @@ def clock_at_boot(t):
     t.sluice("queue", "verify", "q")
 
 
-@test("with 64 descriptors, 200 files and an endpoint are served without loss or doubles", seconds=180)
-def few_descriptors(t):
+def serve_with_64_descriptors(t, options=""):
     endpoint = Endpoint()
     t.later(endpoint.close)
     t.pipeline(f"""
 queue: {{ path: q, max_size: 16MiB }}
-sources: {{ app: {{ type: file, paths: ["logs/*.log"] }} }}
+sources: {{ app: {{ type: file, paths: ["logs/*.log"]{options} }} }}
 sinks:
   out: {{ type: file, path: out.log, rotate: {{ size: 512KiB }} }}
   collector:
@@ -329,6 +329,11 @@ sinks:
     t.same_lines(lines, sorted(out()), "what the file has")
     t.same_lines(lines, sorted(endpoint.lines), "what the endpoint took")
     t.equal(endpoint.conflicts, [], "one key, one range")
+
+
+@test("with 64 descriptors and max_open_files below that, 200 files, an output and an endpoint are served without loss or doubles", seconds=180)
+def few_descriptors(t):
+    serve_with_64_descriptors(t, ", max_open_files: 8")
 
 
 ENDPOINT = """
