@@ -1,0 +1,110 @@
+"""A storm of rotations by renaming, inodes that are given to other files, and files that are deleted unread: nothing is lost in silence."""
+
+import collections
+import os
+import time
+
+import corpus
+from crashing import last_line_of
+from harness import background, test
+
+STAYS = 2.5
+
+
+class Storm:
+    """A busy writer whose log is renamed a hundred times a second; a rotated file is deleted when it is `STAYS` seconds old.
+
+    A new log is made right after a deletion, so that it gets the deleted file's inode; how often that came true is counted.
+    `is_seen(number)`: whether the line of that number has come out; a log is renamed only then.
+    """
+
+    def __init__(self, t, seconds, is_seen=lambda first: True):
+        self.t = t
+        self.seconds = seconds
+        self.is_seen = is_seen
+        self.lines = []
+        self.rotations = self.deletions = self.reused = 0
+        os.mkdir(t.path("logs"))
+        self.thread = background(self._write)
+
+    def _write(self):
+        t = self.t
+        path = t.path("logs/app.log")
+        lines = corpus.lines(1 << 30, t.seed)
+        rotated = collections.deque()
+        used = set()
+        end = time.monotonic() + self.seconds
+        tick = time.monotonic()
+        while time.monotonic() < end:
+            file = open(path, "ab", buffering=0)
+            inode = os.fstat(file.fileno()).st_ino
+            self.reused += inode in used
+            used.add(inode)
+            tick += 0.01
+            first = len(self.lines)
+            while True:
+                piece = [next(lines) for _ in range(20)]
+                self.lines += [line[:-1] for line in piece]
+                file.write(b"".join(piece))
+                if time.monotonic() >= tick and self.is_seen(first) or time.monotonic() >= end:
+                    break
+                time.sleep(0.002)
+            if time.monotonic() >= end:
+                file.close()
+                break
+            name = f"{path}.{self.rotations:06}"
+            os.rename(path, name)
+            self.rotations += 1
+            rotated.append((name, time.monotonic()))
+            # The new log comes right after a deletion, if one is due: it gets that inode.
+            if time.monotonic() - rotated[0][1] > STAYS:
+                os.unlink(rotated.popleft()[0])
+                self.deletions += 1
+            # Some writers go on with the old file for a moment.
+            piece = [next(lines)]
+            self.lines += [line[:-1] for line in piece]
+            file.write(piece[0])
+            file.close()
+
+
+def drawn(t):
+    return t.read("out.log").split(b"\n")[:-1] if t.size("out.log") else []
+
+
+def storm(t, paths, in_order, is_seen=lambda first: True, reused=20):
+    t.pipeline(f"""
+queue: {{ path: q, max_size: 64MiB }}
+sources: {{ app: {{ type: file, paths: [{paths}] }} }}
+sinks: {{ out: {{ type: file, path: out.log }} }}
+""")
+    weather = Storm(t, 6, is_seen)
+    run = t.started(t.start_run(label="sluice"))
+    weather.thread.result()
+    expected = weather.lines
+    total = sum(len(line) + 1 for line in expected)
+    try:
+        t.until("all lines to come out", lambda: t.size("out.log") >= total, seconds=15, alive=run)
+    finally:
+        found = drawn(t)
+        if not in_order:
+            expected, found = sorted(expected, key=corpus.number), sorted(found, key=corpus.number)
+        t.same_lines(expected, found, "what came out")
+    t.stop(run)
+    t.equal(t.show("q", "--gaps")["gaps"], [], "gaps")
+    t.note(f"{weather.rotations} rotations, {weather.deletions} deletions, {weather.reused} inodes given again, {len(expected)} lines")
+    t.true(weather.rotations > 50, f"fifty rotations at least, found {weather.rotations}")
+    t.true(weather.reused >= reused, f"inodes are given again, found {weather.reused}")
+
+
+@test("a storm of a hundred rotations a second, with inodes given again, is read without loss or doubles")
+def storm_glob(t):
+    storm(t, '"logs/app.log*"', in_order=False)
+
+
+@test("a storm of rotations of which only the log's own name is tailed, each file seen before it is renamed, is read in order without loss or doubles")
+def storm_name(t):
+    def is_seen(first):
+        line = last_line_of(t.path("out.log"))
+        return line is not None and corpus.number(line) >= first
+
+    storm(t, "logs/app.log", in_order=True, is_seen=is_seen, reused=3)
