@@ -53,7 +53,9 @@ struct Exchange {
     }
     if Task.isCancelled, !isSent || failure != nil { return Exchange(outcome: .cancelled, spoilsConnection: true) }
     if !isSent { return Exchange(outcome: .unproven(answer, failure ?? AnsweredBeforeBody()), spoilsConnection: true) }
-    if let failure, !(failure is AnswerTooLong) { return Exchange(outcome: .unproven(answer, failure), spoilsConnection: false) }
+    // An answer that was cut here for its length may end as a cancelled request or a closed connection: what was read decides.
+    let wasTooLong = failure is AnswerTooLong || answer.bodyByteCount > maximumBytes
+    if let failure, !wasTooLong { return Exchange(outcome: .unproven(answer, failure), spoilsConnection: false) }
     return Exchange(outcome: .answered(answer), spoilsConnection: false)
   }
 }
