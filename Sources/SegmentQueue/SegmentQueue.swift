@@ -430,7 +430,8 @@ public final class SegmentQueue: Sendable {
         let due = state.lastSync + interval
         let now = clock.monotonic()
         let isDue =
-          state.syncIsUrgent || state.urgentBlock != nil || state.isClosing || state.writerHasEnded || state.unsyncedBytes > Self.unsyncedLimit / 2 || now >= due
+          state.syncIsUrgent || state.urgentBlock != nil || state.isClosing || state.writerHasEnded
+          || state.unsyncedBytes > Self.unsyncedLimit / 2 || now >= due
         guard isDue else {
           patience = due - now
           return nil

@@ -73,6 +73,26 @@ struct Tally: Hashable, Sendable {
       records += header.offsetCount
       bytes += UInt64(header.lineByteCount)
     }
-    lost += header.gap?.records ?? 0
+    if let gap = header.gap { add(gap) }
+  }
+
+  /// Unreadable records were counted when they were written; what any other gap tells never was.
+  mutating func add(_ gap: Gap) {
+    if gap.reason == .corruptBlock {
+      records += gap.records
+      bytes += gap.bytes
+    } else {
+      lost += gap.records
+    }
+  }
+
+  /// What stood before `gap`, for the counters after it.
+  mutating func remove(_ gap: Gap) {
+    if gap.reason == .corruptBlock {
+      records -= min(gap.records, records)
+      bytes -= min(gap.bytes, bytes)
+    } else {
+      lost -= min(gap.records, lost)
+    }
   }
 }

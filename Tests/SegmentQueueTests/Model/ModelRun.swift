@@ -364,7 +364,9 @@ final class ModelRun {
       throw fail("losses \(model.toldGaps) were told, the log has \(model.loggedGaps) after a clean close")
     }
     model.forgetUnshown()
-    for name in model.consumers.keys { _ = try queue.consumer(name, kind: model.consumers[name]!.kindIsSink ? .sink : .pull, hold: hold(name)) }
+    for name in model.consumers.keys {
+      _ = try queue.consumer(name, kind: model.consumers[name]!.kindIsSink ? .sink : .pull, hold: hold(name))
+    }
   }
 
   private func noteAcknowledged() {
