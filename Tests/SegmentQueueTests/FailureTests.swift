@@ -38,7 +38,7 @@ import Testing
     let fixture = QueueFixture()
     let queue = try fixture.open()
     let writer = try queue.writer(source: "app")
-    let consumer = try queue.consumer("archive", kind: .sink)
+    _ = try queue.consumer("archive", kind: .sink)
     try await writer.writeDurably(numbered(0..<10))
     try await queue.seal()
     try await writer.writeDurably(numbered(10..<20))

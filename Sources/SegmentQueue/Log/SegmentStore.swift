@@ -1,17 +1,16 @@
 internal import DurableFiles
 internal import RecordBlocks
-internal import Synchronization
 
 /// The queue's segments in order: the oldest first, the active one last. Shared by the writer, readers, the sealer and retention.
 final class SegmentStore: Sendable {
   let directory: any Directory
   let queueID: QueueID
-  private let segments: Mutex<[Segment]>
+  private let segments: Monitor<[Segment]>
 
   init(_ directory: any Directory, queueID: QueueID, segments: [Segment]) {
     self.directory = directory
     self.queueID = queueID
-    self.segments = Mutex(segments)
+    self.segments = Monitor(segments)
   }
 
   var all: [Segment] { segments.withLock { $0 } }
