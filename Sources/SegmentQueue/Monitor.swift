@@ -2,6 +2,8 @@ internal import CLinux
 internal import Glibc
 
 /// A lock with the state it guards, and conditions to wait for under it: what the queue's own threads meet at.
+///
+/// Of pthreads, not `Synchronization.Mutex`: the thread sanitizer doesn't see that one's futex, and takes all that it guards for races.
 final class Monitor<State>: @unchecked Sendable {  // `state` is only touched between lock and unlock
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private var state: State

@@ -76,15 +76,15 @@ struct QueueDirectory {
         try? root.subdirectory("quarantine", create: true)
       )
     }
+    let toldBySegments = try identity(toldBy: folders.0, folders.1, known: known?.id)
     let identity = try asQueueError { () throws(FileError) -> QueueIdentity in
-      if let known { return known }
-      let toldBySegments = try Recovery.identity(toldBy: folders.0)
+      if let known, toldBySegments == nil || toldBySegments == known.id { return known }
       let identity = QueueIdentity(id: toldBySegments ?? .random(), created: clock.wall() / 1_000_000_000)
       try root.replace(QueueIdentity.name, with: Array(identity.text.utf8))
       if toldBySegments != nil {
         notify(
           QueueNotice(
-            .warning, "queue.json was missing or unreadable and was rebuilt from the segments", ("queue.directory", root.path.string)))
+            .warning, "queue.json was missing or garbled and was rebuilt from the segments", ("queue.directory", root.path.string)))
       }
       return identity
     }
@@ -128,6 +128,15 @@ struct QueueDirectory {
         )
       }
     }
+  }
+
+  /// The identity that checksums vouch for: `queue.json` has none, and a garbled digit in it would make every block a stranger's. It is
+  /// believed when a segment or a consumer bears it out; nil when nothing tells any.
+  static func identity(toldBy segments: any Directory, _ consumers: (any Directory)?, known: QueueID?) throws(QueueError) -> QueueID? {
+    let told = try asQueueError { () throws(FileError) in try Recovery.identity(toldBy: segments, expecting: known) }
+    guard let known, told != known, let consumers else { return told }
+    for case (_, .success) in try readCursors(consumers, known) { return known }
+    return told
   }
 
   /// The consumers' files. One that can't be read stops nobody but its consumer.

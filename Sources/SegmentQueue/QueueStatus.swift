@@ -1,5 +1,4 @@
 public import RecordBlocks
-internal import Synchronization
 public import SystemPackage
 
 /// A queue's facts at one moment.

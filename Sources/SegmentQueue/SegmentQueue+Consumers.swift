@@ -1,6 +1,5 @@
 internal import DurableFiles
 internal import RecordBlocks
-internal import Synchronization
 
 extension SegmentQueue {
   /// Opens a consumer, or makes one at `start`. An existing one goes on where it is, with the `hold` given now. Blocking; a new one is on

@@ -1,7 +1,6 @@
 public import DurableFiles
 internal import Glibc
 public import RecordBlocks
-internal import Synchronization
 public import SystemPackage
 
 /// A durable compressed queue of records in one directory: several sources write, several consumers read, each at its own pace.
@@ -33,12 +32,12 @@ public final class SegmentQueue: Sendable {
   let store: SegmentStore
   let quarantine: Quarantine
   let monitor: Monitor<WriteState>
-  let consumers = Mutex<[String: QueueConsumer]>([:])
+  let consumers = Monitor<[String: QueueConsumer]>([:])
   /// One at a time seals, repacks, deletes.
   let maintenance = Monitor(())
   let rootDirectory: any Directory
   /// Open while the queue is held: closing it lets the lock go.
-  private let lockFile: Mutex<(any File)?>
+  private let lockFile: Monitor<(any File)?>
   private let openedAge: UInt64
   private let openedAt: UInt64
 
@@ -86,7 +85,7 @@ public final class SegmentQueue: Sendable {
     path = opened.root.path
     consumersDirectory = opened.consumers
     rootDirectory = opened.root
-    lockFile = Mutex(opened.lock)
+    lockFile = Monitor(opened.lock)
     store = opened.recovered.store
     quarantine = opened.quarantine
     let writer = opened.recovered.writer

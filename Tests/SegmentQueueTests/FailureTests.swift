@@ -34,6 +34,24 @@ import Testing
     }
   }
 
+  @Test func `a cursor file whose sync failed while a loss was written is never synced again`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    _ = try queue.consumer("archive", kind: .sink)
+    try await writer.writeDurably(numbered(0..<10))
+    try await queue.seal()
+    try await writer.writeDurably(numbered(10..<20))
+    fixture.disk.failOperations(with: .ioError, once: true) { $0.kind == .sync && $0.path.hasSuffix("consumers/archive") }
+    #expect(throws: QueueError.self) { try queue.trim(before: Offset(10)) }
+    let failed = fixture.disk.operationCount
+    #expect(try queue.trim(before: Offset(10)) == Offset(10))
+    let after = fixture.disk.log.filter { $0.number > failed && $0.path.contains("consumers/archive") }
+    let renamed = try #require(after.firstIndex { $0.kind == .rename }, "the file was not written anew: \(after)")
+    #expect(!after[..<renamed].contains { $0.kind == .sync && $0.path.hasSuffix("archive") }, "the spoilt file was synced again: \(after)")
+    await queue.close()
+  }
+
   @Test func `the first sync of a segment may fail, too`() async throws {
     let fixture = QueueFixture()
     let queue = try fixture.open()

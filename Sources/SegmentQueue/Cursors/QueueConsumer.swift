@@ -93,6 +93,9 @@ public final class QueueConsumer: Sendable {
       state.lastCallAge = age
       let record = try state.file.get().current
       if let loss = record.loss, offset < loss.end { return try gap(offset, loss, record, &state) }
+      // Segments that are missing without a word were nobody's decision; the counters tell all the same what was in them.
+      let start = queue.startOffset
+      if offset < start { return try gap(offset, CursorRecord.Loss(end: start, reason: .retention), record, &state) }
       let reader = state.reader ?? queue.makeReader()
       state.reader = reader
       guard let batch = try reader.read(from: offset, limits: limits) else { return nil }
@@ -238,12 +241,13 @@ public final class QueueConsumer: Sendable {
   func lose(upTo newStart: Offset, _ reason: Gap.Reason) throws(FileError) {
     try state.withLock { state throws(FileError) in
       guard case .success(var file) = state.file else { return }
+      // Also after an error: the file knows that it is spoilt.
+      defer { state.file = .success(file) }
       for _ in 0..<2 where file.needed < newStart {
         try file.commit { record in
           guard record.needed < newStart else { return }
           record.loss = CursorRecord.Loss(end: newStart, reason: reason)
         }
-        state.file = .success(file)
       }
     }
   }

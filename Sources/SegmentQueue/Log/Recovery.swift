@@ -50,15 +50,17 @@ struct Recovery {
     }
   }
 
-  /// The identity that the segments tell, for a queue whose `queue.json` is lost.
-  static func identity(toldBy directory: any Directory) throws(FileError) -> QueueID? {
+  /// The identity that the segments tell: `expected`, when one of them has it, else the newest one's. Mostly one header is read.
+  static func identity(toldBy directory: any Directory, expecting expected: QueueID? = nil) throws(FileError) -> QueueID? {
+    var newest: QueueID?
     for name in try directory.names().compactMap(SegmentName.init).reversed() where name.state != .temporary {
       let bytes = try directory.open(name.text, .read).read(65_552, at: 0)
       if let header = try? bytes.withUnsafeBytes({ bytes throws(BlockDamage) in try BlockHeader(decoding: bytes) }) {
-        return header.queueID
+        if expected == nil || header.queueID == expected { return header.queueID }
+        newest = newest ?? header.queueID
       }
     }
-    return nil
+    return newest
   }
 
   private func segmentNames() throws(FileError) -> [SegmentName] {
@@ -75,7 +77,8 @@ struct Recovery {
     return names.sorted { ($0.base, $0.state.rawValue.utf8.count) < ($1.base, $1.state.rawValue.utf8.count) }
   }
 
-  /// A seal by repacking was cut short between its rename and its unlink: both names are there, and one of them may go if they end alike.
+  /// A seal by repacking was cut short between its rename and its unlink: both names are there, and the active one may go if
+  /// they end alike and every block of the sealed one is sound.
   private func resolveDoubles(_ names: inout [SegmentName]) throws {
     var index = 0
     while index + 1 < names.count {
@@ -84,8 +87,15 @@ struct Recovery {
         continue
       }
       let limit = index + 2 < names.count ? names[index + 2].base : nil
-      let sealed = min(try walk(names[index], headersOnly: true).end, limit ?? Offset(.max))
+      let copy = try walk(names[index], headersOnly: false)
+      let sealed = min(copy.end, limit ?? Offset(.max))
       let active = min(try walk(names[index + 1], headersOnly: true).end, limit ?? Offset(.max))
+      guard copy.damage.isEmpty else {
+        throw QueueError(
+          .damaged,
+          "\(directory.path) has \(names[index].text), which is damaged, and \(names[index + 1].text); keep the one you trust and move the other away. Nothing was changed"
+        )
+      }
       guard sealed == active else {
         throw QueueError(
           .damaged,
@@ -139,8 +149,9 @@ struct Recovery {
     let end = max(found.end, durableEnd)
     guard last.state == .active, let header = found.headers.last?.header, let salt = found.headers.first?.header.salt else {
       // Sealed, or damaged beyond use: the log goes on in a new segment. A hole between the two is a gap.
-      segment.update { $0.end = max(end, $0.end) }
-      return try begin(store, after: found.headers.last?.header, table: table, end: end == last.base ? end + 1 : end)
+      let next = end == last.base ? end + 1 : end
+      segment.update { $0.end = next }
+      return try begin(store, after: try found.headers.last?.header ?? newestHeader(before: last, among: names), table: table, end: next)
     }
     try found.file.sync()
     try directory.sync()
@@ -156,7 +167,9 @@ struct Recovery {
 
   /// Starts the log in a new segment.
   private func begin(_ store: SegmentStore, after header: BlockHeader?, table: CheckpointTable, end: Offset) throws(FileError) -> Result {
-    let tally = header.map { Tally(after: $0) } ?? Tally()
+    var tally = header.map { Tally(after: $0) } ?? Tally()
+    // Offsets that were given out and are not there: the counters go on behind them, so that each reader is told how many they are.
+    tally.records += UInt64(end - (header?.end ?? .zero))
     let writer = try LogWriter(
       store: store, clock: clock, epoch: (header?.epoch ?? 0) + 1, age: header.map { openAge(after: $0) } ?? 0, table: table, end: end,
       tally: tally)
@@ -261,6 +274,14 @@ struct Recovery {
     }
     for walk in walks.reversed() { for (header, _) in walk.headers { table.apply(header.entries) } }
     return table
+  }
+
+  /// The newest sound header before `last`: counters and epoch go on from it when `last` has none.
+  private func newestHeader(before last: SegmentName, among names: [SegmentName]) throws -> BlockHeader? {
+    for name in names.reversed() where name.base < last.base {
+      if let header = try walk(name, headersOnly: true).headers.last?.header { return header }
+    }
+    return nil
   }
 
   /// Time while the queue was closed counts as age only when the kernel says that the clock is right.

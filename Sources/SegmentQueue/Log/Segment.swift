@@ -1,6 +1,5 @@
 internal import DurableFiles
 internal import RecordBlocks
-internal import Synchronization
 internal import SystemPackage
 
 /// A segment as the queue sees it: where its bytes are and how far they are good. Readers keep their own open file, so a seal or an
@@ -21,11 +20,11 @@ final class Segment: Sendable {
   }
 
   let base: Offset
-  private let state: Mutex<State>
+  private let state: Monitor<State>
 
   init(_ state: State) {
     base = state.name.base
-    self.state = Mutex(state)
+    self.state = Monitor(state)
   }
 
   var end: Offset { state.withLock { $0.end } }
@@ -34,7 +33,7 @@ final class Segment: Sendable {
   var name: SegmentName { state.withLock { $0.name } }
   var needsRepack: Bool { state.withLock { $0.needsRepack } }
 
-  func update(_ body: (inout sending State) -> Void) { state.withLock { body(&$0) } }
+  func update(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
 
   /// The file, opened when it isn't yet, and how far it is good.
   func open(in directory: any Directory) throws(FileError) -> (file: any File, byteCount: Int64, end: Offset) {

@@ -1,17 +1,16 @@
 internal import DurableFiles
 internal import RecordBlocks
-internal import Synchronization
 
 /// The queue's segments in order: the oldest first, the active one last. Shared by the writer, readers, the sealer and retention.
 final class SegmentStore: Sendable {
   let directory: any Directory
   let queueID: QueueID
-  private let segments: Mutex<[Segment]>
+  private let segments: Monitor<[Segment]>
 
   init(_ directory: any Directory, queueID: QueueID, segments: [Segment]) {
     self.directory = directory
     self.queueID = queueID
-    self.segments = Mutex(segments)
+    self.segments = Monitor(segments)
   }
 
   var all: [Segment] { segments.withLock { $0 } }
@@ -73,6 +72,26 @@ struct Tally: Hashable, Sendable {
       records += header.offsetCount
       bytes += UInt64(header.lineByteCount)
     }
-    lost += header.gap?.records ?? 0
+    if let gap = header.gap { add(gap) }
+  }
+
+  /// Unreadable records were counted when they were written; what any other gap tells never was.
+  mutating func add(_ gap: Gap) {
+    if gap.reason == .corruptBlock {
+      records += gap.records
+      bytes += gap.bytes
+    } else {
+      lost += gap.records
+    }
+  }
+
+  /// What stood before `gap`, for the counters after it.
+  mutating func remove(_ gap: Gap) {
+    if gap.reason == .corruptBlock {
+      records -= min(gap.records, records)
+      bytes -= min(gap.bytes, bytes)
+    } else {
+      lost -= min(gap.records, lost)
+    }
   }
 }

@@ -108,8 +108,10 @@ struct Sealer {
   /// The gap block for records that can't be read any more; the counters on both sides tell how many they were.
   private static func gap(_ range: Range<Offset>, after last: BlockHeader?, before next: BlockHeader?, pattern: BlockHeader) -> StoredBlock
   {
-    let before = last.map { Tally(after: $0) } ?? Tally(before: pattern)
     let after = next.map { Tally(before: $0) }
+    // With nothing sound before it, the range's own length is all that is known.
+    var before = last.map { Tally(after: $0) } ?? Tally(before: pattern)
+    if last == nil { before.records -= min(UInt64(range.count), before.records) }
     let records = after.map { $0.records >= before.records ? $0.records - before.records : 0 } ?? UInt64(range.count)
     let bytes = after.map { $0.bytes >= before.bytes ? $0.bytes - before.bytes : 0 } ?? 0
     let gap = Gap(

@@ -1,6 +1,5 @@
 internal import DurableFiles
 public import RecordBlocks
-internal import Synchronization
 
 extension SegmentQueue {
   /// Kept back from `maxSize`, and from the disk, for a snapshot and for gaps: both must be writable when nothing else is.

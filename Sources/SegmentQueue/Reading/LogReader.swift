@@ -29,7 +29,9 @@ final class LogReader {
   /// The last entry, kept when a batch took only a part of it or none.
   private var peeked: Entry?
   /// The counters at the place that the scanner has reached.
-  private(set) var tally = Tally()
+  private(set) var tally = Tally() { didSet { tallyIsKnown = true } }
+  /// False while nothing sound was met from which to count.
+  private var tallyIsKnown = true
 
   init(_ source: Source) { self.source = source }
 
@@ -44,7 +46,8 @@ final class LogReader {
       switch entry {
       case .gap(let gap, let range, let after):
         if !slices.isEmpty { break reading }
-        return QueueBatch(first: next, next: range.upperBound, content: .gap(gap), byteCount: 0, recordCount: 0, tally: after)
+        return QueueBatch(
+          first: next, next: range.upperBound, content: .gap(Self.part(of: gap, in: range)), byteCount: 0, recordCount: 0, tally: after)
       case .block(let block):
         let header = block.header
         if next == header.base && records + header.recordCount <= limits.maxRecords && bytes + header.lineByteCount <= limits.maxBytes {
@@ -106,7 +109,7 @@ final class LogReader {
       return tally
     case .gap(let gap, _, let after)?:
       var tally = after
-      tally.lost -= min(gap.records, tally.lost)
+      tally.remove(gap)
       return tally
     case nil: return Tally()
     }
@@ -184,6 +187,15 @@ final class LogReader {
     }
   }
 
+  /// What of a gap lies in `range`: of lost offsets no more than there are. Their bytes are only known for all of them.
+  private static func part(of gap: Gap, in range: Range<Offset>) -> Gap {
+    guard gap.reason == .corruptBlock || gap.reason == .lostTail, gap.records > UInt64(range.count) else { return gap }
+    var part = gap
+    part.records = UInt64(range.count)
+    part.bytes = 0
+    return part
+  }
+
   private static var unknownGap: Gap { Gap(reason: .dropped, records: 0, bytes: 0, firstTime: 0, lastTime: 0) }
 
   /// Closes the file of `segment`, if that is the one being read: a deleted file takes its space until nobody has it open any more.
@@ -258,7 +270,7 @@ final class LogReader {
     if let header {
       // The counters on both sides tell exactly what stood between; gaps inside were lost before.
       let there = Tally(before: header)
-      if there.records >= tally.records && there.bytes >= tally.bytes {
+      if tallyIsKnown && there.records >= tally.records && there.bytes >= tally.bytes {
         records = there.records - tally.records
         bytes = there.bytes - tally.bytes
       }
@@ -275,6 +287,7 @@ final class LogReader {
     }
     var hop = BlockScanner(file!, queueID: source.store.queueID, range: 0..<byteCount, expecting: segment!.base, headersOnly: true)
     var last: (position: Int64, due: Offset, salt: UInt32?) = (0, segment!.base, nil)
+    try countBefore(segment!)
     while let item = try hop.next() {
       switch item {
       case .header(let header, let position):
@@ -292,6 +305,22 @@ final class LogReader {
       }
     }
     return whole(last.position, last.due, last.salt)
+  }
+}
+
+extension LogReader {
+  /// Sets the counters to the beginning of `segment`, as the end of the one before tells them; mostly its own first header tells them next.
+  private func countBefore(_ segment: Segment) throws(FileError) {
+    guard try segment.header(in: source.store.directory, queueID: source.store.queueID) == nil else { return }
+    tally = Tally()
+    guard segment.base > .zero else { return }
+    tallyIsKnown = false
+    guard let previous = source.store.segment(containing: Offset(segment.base.rawValue - 1)) else { return }
+    let (file, byteCount, _) = try previous.open(in: source.store.directory)
+    var hop = BlockScanner(file, queueID: source.store.queueID, range: 0..<byteCount, expecting: previous.base, headersOnly: true)
+    while let item = try hop.next() {
+      if case .header(let header, _) = item, header.end == segment.base { tally = Tally(after: header) }
+    }
   }
 }
 

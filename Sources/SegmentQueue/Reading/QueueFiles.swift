@@ -111,9 +111,8 @@ public final class QueueFiles: Sendable {
     path = root.path
     let directory = try root.subdirectory("segments", create: false)
     let known = try QueueDirectory.readIdentity(root)
-    var identity = known?.id
-    if identity == nil { identity = try Recovery.identity(toldBy: directory) }
-    guard let id = identity else {
+    let cursorDirectory = try? root.subdirectory("consumers", create: false)
+    guard let id = try QueueDirectory.identity(toldBy: directory, cursorDirectory, known: known?.id) ?? known?.id else {
       throw QueueError(.damaged, "neither \(QueueIdentity.name) nor a segment in \(root.path) tells the queue's identity; is it a queue?")
     }
     self.id = id
@@ -128,7 +127,6 @@ public final class QueueFiles: Sendable {
     isHeld = held
     holder = held ? told.map { "pid \($0.processID)" } ?? "another process" : nil
 
-    let cursorDirectory = try? root.subdirectory("consumers", create: false)
     let cursors: [(String, Result<CursorFile, QueueError>)]
     do throws(QueueError) {
       cursors = try cursorDirectory.map { directory throws(QueueError) in try QueueDirectory.readCursors(directory, id) } ?? []

@@ -53,50 +53,6 @@ import Testing
     #expect(!(fixture.disk.names(fixture.path.appending("quarantine")) ?? []).isEmpty)
   }
 
-  @Test func `a damaged header is a gap, too`() async throws {
-    let (fixture, starts) = try await killedQueue()
-    fixture.disk.overwrite(fixture.active, with: [0xFF, 0xFF, 0xFF, 0xFF], at: starts[2] + 60)
-    let found = try await survivors(fixture)
-    #expect(found.lines == numbered(0..<20) + numbered(30..<60))
-    #expect(found.gaps.count == 1)
-  }
-
-  @Test func `a torn tail that was never acknowledged is cut with a notice`() async throws {
-    let (fixture, starts) = try await killedQueue()
-    let end = starts[6]
-    fixture.disk.overwrite(fixture.active, with: [0x1F, 0x8B, 8, 4, 0, 0, 0, 0, 0, 0xFF, 9, 9, 9], at: end)
-    let found = try await survivors(fixture)
-    #expect(found.lines == numbered(0..<60))
-    #expect(found.gaps.isEmpty)
-    #expect(fixture.notices.messages.contains { $0.contains("torn tail") })
-  }
-
-  @Test func `acknowledged records that are missing from the end are told as a gap`() async throws {
-    let (fixture, starts) = try await killedQueue()
-    let file = try fixture.disk.directory(fixture.path.appending("segments"), create: false).open(SegmentName(.zero, .active).text, .update)
-    try file.truncate(to: Int64(starts[4]))
-    let found = try await survivors(fixture)
-    #expect(found.lines == numbered(0..<40))
-    #expect(found.gaps == [.gap(.lostTail, records: 20, bytes: 0)])
-    #expect(found.checkpoint == 40, "the source gives the lost lines again")
-  }
-
-  @Test func `queue.json may be lost: the segments tell who they are`() async throws {
-    let (fixture, _) = try await killedQueue()
-    try fixture.disk.directory(fixture.path, create: false).unlink("queue.json")
-    let found = try await survivors(fixture)
-    #expect(found.lines == numbered(0..<60))
-    #expect(fixture.notices.messages.contains { $0.contains("queue.json") })
-  }
-
-  @Test func `a queue of a newer format is refused and left as it is`() async throws {
-    let (fixture, _) = try await killedQueue()
-    fixture.disk.plantFile(fixture.path.appending("queue.json"), Array("{\"format\": 9, \"id\": \"x\"}".utf8))
-    let before = fixture.disk.contents(fixture.active)
-    #expect { try fixture.open() } throws: { ($0 as? QueueError)?.code == .newerFormat }
-    #expect(fixture.disk.contents(fixture.active) == before)
-  }
-
   @Test func `a directory with other files is no queue`() async throws {
     let fixture = QueueFixture()
     _ = try fixture.disk.directory(fixture.path, create: true)
@@ -127,29 +83,6 @@ import Testing
     #expect { try queue.consumer("archive", kind: .sink) } throws: { ($0 as? QueueError)?.code == .cursorUnreadable }
     #expect(try queue.consumer("other", kind: .pull).drain() == numbered(0..<30).map(Entry.line))
     await queue.close()
-  }
-
-  @Test func `every flipped byte of a small queue is a gap, harmless, or a torn tail, never wrong data`() async throws {
-    let (fixture, starts) = try await killedQueue()
-    let clean = try #require(fixture.disk.contents(fixture.active))
-    let written = Set(numbered(0..<60))
-    // Every byte of one block, and every seventh of the rest.
-    for index in clean.indices where (starts[2]..<starts[3]).contains(index) || index % 7 == 0 {
-      let wounded = QueueFixture(fixture.disk.crash(.everythingKept))
-      wounded.disk.overwrite(wounded.active, with: [clean[index] ^ 0x5A], at: index)
-      let queue: SegmentQueue
-      do { queue = try wounded.open() } catch {
-        Issue.record("byte \(index): \(error)")
-        continue
-      }
-      let entries = try queue.consumer("x", kind: .pull).drain()
-      let lines = entries.compactMap { if case .line(let line) = $0 { line } else { nil } }
-      #expect(lines.allSatisfy(written.contains) && Set(lines).count == lines.count, "byte \(index): wrong or doubled lines")
-      #expect(lines.count >= 50, "byte \(index): one wound cost \(60 - lines.count) records")
-      let lost = entries.reduce(0) { if case .gap(_, let records, _) = $1 { $0 + Int(records) } else { $0 } }
-      #expect(lines.count + lost == 60, "byte \(index): \(lines.count) lines and \(lost) lost")
-      await queue.close()
-    }
   }
 }
 
