@@ -32,6 +32,15 @@ SCENARIOS = {
 }
 
 
+def sync_directory(path):
+    """Puts the directory's names on the disk."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
 class RotatedLog:
     """`app.log` in a directory of its own: a thread writes numbered lines, and rotates by renaming to `app.log.0000` and so on.
 
@@ -54,6 +63,8 @@ class RotatedLog:
         self._ending = False
         self._thread = None
         os.mkdir(directory)
+        # Else a power cut before the first sync takes the whole directory.
+        sync_directory(os.path.dirname(directory))
 
     def start(self):
         """Goes on as a program does that is started again: at the end of what is there."""
@@ -132,9 +143,7 @@ class RotatedLog:
         file = open(self.path, "ab", buffering=0)
         if self.synced:
             os.fsync(file.fileno())
-            directory = os.open(self.directory, os.O_RDONLY)
-            os.fsync(directory)
-            os.close(directory)
+            sync_directory(self.directory)
         return file
 
 
