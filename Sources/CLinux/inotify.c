@@ -24,6 +24,9 @@ int linux_inotify_next(const void *buffer, size_t length, size_t *position, linu
     change->watch = event.wd;
     change->modified = (event.mask & IN_MODIFY) != 0;
     change->names_changed = (event.mask & (IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0;
+    change->moved_from = event.mask & IN_MOVED_FROM ? event.cookie : 0;
+    change->moved_to = event.mask & IN_MOVED_TO ? event.cookie : 0;
+    change->deleted = (event.mask & IN_DELETE) != 0;
     change->overflowed = (event.mask & IN_Q_OVERFLOW) != 0;
     change->ended = (event.mask & IN_IGNORED) != 0;
     change->name = start + sizeof event;

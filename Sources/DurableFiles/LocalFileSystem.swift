@@ -142,29 +142,19 @@ final class LocalFile: File {
   deinit { close(fd) }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(FileError) -> Int {
-    var done = 0
-    while done < buffer.count {
-      let got = pread(fd, buffer.baseAddress! + done, buffer.count - done, off_t(position) + off_t(done))
-      if got == 0 { break }
-      if got < 0 {
-        if errno == EINTR { continue }
-        throw FileError("read", path, lastErrno())
-      }
-      done += got
+    let (done, failure) = transfer(buffer.count) { done in
+      pread(fd, buffer.baseAddress! + done, buffer.count - done, off_t(position) + off_t(done))
     }
+    if let failure { throw FileError("read", path, failure) }
     return done
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(FileError) {
-    var done = 0
-    while done < bytes.count {
-      let put = pwrite(fd, bytes.baseAddress! + done, bytes.count - done, off_t(position) + off_t(done))
-      if put < 0 {
-        if errno == EINTR { continue }
-        throw FileError("write", path, lastErrno())
-      }
-      done += put
+    let (done, failure) = transfer(bytes.count) { done in
+      pwrite(fd, bytes.baseAddress! + done, bytes.count - done, off_t(position) + off_t(done))
     }
+    // Nothing taken and no error: no file system should do that, and asking it for ever wouldn't help.
+    if failure != nil || done < bytes.count { throw FileError("write", path, failure ?? .ioError) }
   }
 
   func truncate(to size: Int64) throws(FileError) {
@@ -199,6 +189,21 @@ extension FileStatus {
     }
     self.init(kind: kind, size: Int64(status.st_size), device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
+}
+
+/// Asks for more until `count` bytes are done, nothing more comes, or an error that is no interruption.
+func transfer(_ count: Int, _ call: (_ done: Int) -> Int) -> (done: Int, failure: Errno?) {
+  var done = 0
+  while done < count {
+    let step = call(done)
+    if step == 0 { break }
+    if step > 0 {
+      done += step
+    } else if errno != EINTR {
+      return (done, lastErrno())
+    }
+  }
+  return (done, nil)
 }
 
 private func lastErrno() -> Errno { Errno(rawValue: errno) }

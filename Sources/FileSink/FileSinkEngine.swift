@@ -127,6 +127,7 @@ final class FileSinkEngine {
 
   private func deliver(_ slices: [BlockSlice], of delivery: Delivery) throws(DeliveryError) -> Offset {
     var writer = output.map(PieceWriter.init)
+    let lineFeed = OutputPiece("\n", compressed: configuration.path.isCompressed, codec: codec)
     for (index, slice) in slices.enumerated() {
       let header = slice.block.header
       guard header.kind == .lines, header.lineByteCount > 0 else { continue }
@@ -134,15 +135,18 @@ final class FileSinkEngine {
         try closingOnError { () throws(FileError) in try writer?.finish() }
         return index == 0 ? delivery.first : slice.range.lowerBound
       }
-      guard let output, !output.isFinished, writer != nil else {
+      let continues = slice.firstContinues && output?.withheld == .unlessContinued(by: header.source)
+      /// The next record goes into another file, so this one's last line must end here.
+      func change() throws(DeliveryError) -> Offset {
         changeTime = header.firstTime
+        if let output, output.withheld != .none, !continues {
+          try closingOnError { () throws(FileError) in try writer!.append(lineFeed) }
+          output.withheld = .none
+        }
         return try stop()
       }
-      let continues = slice.firstContinues && output.withheld == .unlessContinued(by: header.source)
-      if !continues, isOtherName(header.firstTime, than: output) {
-        changeTime = header.firstTime
-        return try stop()
-      }
+      guard let output, !output.isFinished else { return try change() }
+      if !continues, isOtherName(header.firstTime, than: output) { return try change() }
       let piece: OutputPiece
       do throws(BlockDamage) { piece = try OutputPiece(slice, compressed: configuration.path.isCompressed, codec: codec) } catch {
         // What is before it is delivered first, so that the rejection is about this block alone.
@@ -153,13 +157,12 @@ final class FileSinkEngine {
           "records \(slice.range.lowerBound)..<\(slice.range.upperBound) can't be decompressed (\(error)); run 'sluice queue verify' on the queue"
         )
       }
-      if !continues, exceeds(piece, after: writer!.length) {
-        changeTime = header.firstTime
-        return try stop()
-      }
       let endsLine = !continues && output.withheld != .none
+      // A line feed that is withheld now may still be due in this file.
+      let lineFeeds = (endsLine ? 1 : 0) + (slice.lastIsUnended ? 1 : 0)
+      if !continues, exceeds(piece.byteCount + lineFeeds * lineFeed.byteCount, after: writer!.length) { return try change() }
       try closingOnError { () throws(FileError) in
-        if endsLine { try writer!.append(OutputPiece("\n", compressed: configuration.path.isCompressed, codec: codec)) }
+        if endsLine { try writer!.append(lineFeed) }
         try writer!.append(piece)
       }
       output.withheld = slice.lastIsUnended ? .unlessContinued(by: header.source) : .none
@@ -172,18 +175,25 @@ final class FileSinkEngine {
     if configuration.writeGaps {
       let text =
         "{\"sluice_gap\":{\"first\":\(delivery.first),\"next\":\(delivery.next),\"reason\":\"\(gap.reason.name)\",\"records\":\(gap.records),\"bytes\":\(gap.bytes)}}\n"
-      let piece = OutputPiece(text, compressed: configuration.path.isCompressed, codec: codec)
-      guard let output, !output.isFinished, !isOtherName(gap.firstTime, than: output), !exceeds(piece, after: output.length) else {
+      let isCompressed = configuration.path.isCompressed
+      let piece = OutputPiece(text, compressed: isCompressed, codec: codec)
+      let endsLine = output.map { $0.withheld != .none } ?? false
+      let lineFeed = OutputPiece("\n", compressed: isCompressed, codec: codec)
+      let byteCount = piece.byteCount + (endsLine ? lineFeed.byteCount : 0)
+      let fits = output.map { !$0.isFinished && !isOtherName(gap.firstTime, than: $0) && !exceeds(byteCount, after: $0.length) } ?? false
+      if let output {
+        try closingOnError { () throws(FileError) in
+          var writer = PieceWriter(output)
+          if endsLine { try writer.append(lineFeed) }
+          if fits { try writer.append(piece) }
+          try writer.finish()
+        }
+        output.withheld = .none
+      }
+      if !fits {
         changeTime = gap.firstTime
         return delivery.first
       }
-      try closingOnError { () throws(FileError) in
-        var writer = PieceWriter(output)
-        if output.withheld != .none { try writer.append(OutputPiece("\n", compressed: configuration.path.isCompressed, codec: codec)) }
-        try writer.append(piece)
-        try writer.finish()
-      }
-      output.withheld = .none
     } else if let output, output.withheld != .none, gap.reason.tookRecordsFromTheLog {
       output.withheld = .always
     }
@@ -200,11 +210,11 @@ final class FileSinkEngine {
     return false
   }
 
-  /// Whether `piece` would make the file too long. A file without anything in it takes it all the same, so there is always an end to
-  /// changing files.
-  private func exceeds(_ piece: OutputPiece, after length: Int64) -> Bool {
+  /// Whether so many bytes more would make the file too long. A file without anything in it takes them all the same, so there is always an
+  /// end to changing files.
+  private func exceeds(_ byteCount: Int, after length: Int64) -> Bool {
     guard let limit = configuration.rotateBytes, length > 0 else { return false }
-    return UInt64(length) + UInt64(piece.byteCount) > limit
+    return UInt64(length) + UInt64(byteCount) > limit
   }
 }
 

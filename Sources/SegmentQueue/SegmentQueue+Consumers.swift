@@ -14,6 +14,7 @@ extension SegmentQueue {
       )
     }
     if let existing = consumers.withLock({ $0[name] }) {
+      if existing.failure?.code == .io { try existing.readAgain(in: consumersDirectory) }
       if let failure = existing.failure { throw failure }
       guard existing.kind == kind else {
         throw QueueError(.invalidName, "the consumer '\(name)' of \(path) is a \(existing.kind); choose another name for a \(kind)")
@@ -44,10 +45,11 @@ extension SegmentQueue {
 
   /// Removes a consumer and its place; what it held may go. Blocking; durable on return.
   public func deleteConsumer(_ name: String) throws(QueueError) {
-    guard let consumer = consumers.withLock({ $0.removeValue(forKey: name) }) else {
+    guard let consumer = consumers.withLock({ $0[name] }) else {
       throw QueueError(.unknownConsumer, "the queue \(path) has no consumer '\(name)'")
     }
     try asQueueError { () throws(FileError) in try consumer.removeFile() }
+    consumers.withLock { $0[name] = nil }
     consumerMoved()
   }
 

@@ -32,7 +32,7 @@ enum Main {
   static func main() async {
     Process.prepare()
     do {
-      var command = try Sluice.parse(commandLine: Array(CommandLine.arguments.dropFirst()))
+      var command = try Sluice.parse(commandLine: Process.arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {

@@ -236,9 +236,7 @@ def clock(t, shift):
         raise Failure(f"this test needs libfaketimeMT.so.1, which comes with {program}; Tests/run installs it")
     return (
         "env", f"LD_PRELOAD={library}", f"FAKETIME_TIMESTAMP_FILE={t.path('clock')}", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
-        "FAKETIME_DONT_RESET=1", "FAKETIME_XRESET=0",
-        # Already there, so that the library doesn't add it: the environment would move, and Swift finds a program's arguments beside it.
-        "FAKETIME_SHARED=/none /none")
+        "FAKETIME_DONT_RESET=1", "FAKETIME_XRESET=0")
 
 
 def set_clock(t, shift):
@@ -329,11 +327,26 @@ sinks:
     t.same_lines(lines, sorted(out()), "what the file has")
     t.same_lines(lines, sorted(endpoint.lines), "what the endpoint took")
     t.equal(endpoint.conflicts, [], "one key, one range")
+    return run
 
 
 @test("with 64 descriptors and max_open_files below that, 200 files, an output and an endpoint are served without loss or doubles", seconds=180)
 def few_descriptors(t):
     serve_with_64_descriptors(t, ", max_open_files: 8")
+
+
+@test("with 64 descriptors and nothing said of them, the tail leaves queue and sinks what they need, and says so", seconds=180)
+def few_descriptors_by_default(t):
+    run = serve_with_64_descriptors(t, "")
+    t.contains(run.stderr, "fewer files are kept open than max_open_files allows", "the log")
+
+
+@test("a preloaded library that changes the environment hides no argument")
+def preloaded(t):
+    # faketime calls setenv before main.
+    check = t.start_sluice("check", "none.yaml", prefix=(t.program("faketime"), "-f", "+1d"))
+    t.equal(check.wait(30), 2, "exit code")
+    t.contains(check.stderr, "none.yaml", "what it says of the argument")
 
 
 ENDPOINT = """

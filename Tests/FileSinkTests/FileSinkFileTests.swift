@@ -76,8 +76,35 @@ import Testing
     let fixture = SinkFixture()
     try await SinkDriver(queue).run(try fixture.sink("app-%d.log", rotateBytes: 4))
     #expect(try fixture.names() == ["app-01.log", "app-02.log"])
-    #expect(try text(fixture.read("app-01.log")) == "abcdef\ng")
+    #expect(try text(fixture.read("app-01.log")) == "abcdef\ng\n")
     #expect(try text(fixture.read("app-02.log")) == "h\n")
+  }
+
+  @Test(arguments: ["app-%d.log", "app-%d.log.gz"])
+  func `A file whose last line waited for more ends with a line feed when another file is begun`(_ template: String) async throws {
+    var queue = TestQueue()
+    queue.append(["a"], at: noon, unended: true)
+    queue.append(["b"], at: noon + day)
+    queue.append(["c"], at: noon + day, unended: true)
+    queue.append(["d"], at: noon + 2 * day, source: 2, unended: true)
+    let fixture = SinkFixture()
+    let driver = SinkDriver(queue)
+    // A block a delivery, so that the line feed goes into a file that was synced and committed before.
+    driver.maxRecords = 1
+    try await driver.run(try fixture.sink(template))
+    #expect(try fixture.names().count == 3)
+    let written = template.hasSuffix(".gz") ? try fixture.zcatAll() : try fixture.readAll()
+    #expect(text(written) == "a\nb\nc\nd")
+  }
+
+  @Test func `The line feed that a file may still need counts for its limit`() async throws {
+    var queue = TestQueue()
+    queue.append(["1234"], at: noon)
+    queue.append(["6789"], at: noon, unended: true)
+    queue.append(["next"], at: noon)
+    let fixture = SinkFixture()
+    try await SinkDriver(queue).run(try fixture.sink(rotateBytes: 9))
+    #expect(try fixture.names().map { try text(fixture.read($0)) } == ["1234\n", "6789\n", "next\n"])
   }
 
   @Test func `Files of others are left alone: the next free number is taken, with a word about it`() async throws {

@@ -248,6 +248,68 @@ enum Rotation: String, CaseIterable, Sendable {
     #expect(text.utf8.count == (lines("a", 0..<10) + lines("z", 0..<10) + lines("b", 0..<20)).utf8.count)
   }
 
+  @Test func `files that were renamed before anyone looked are read, in order, though only the path is named`() async throws {
+    let scenario = try TailScenario()
+    try scenario.start(usesInotify: true)
+    scenario.append("app.log", lines("a", 0..<3))
+    try await scenario.pass()
+    scenario.append("app.log", lines("a", 3..<5))
+    for name in ["b", "c", "d"] {
+      for number in [2, 1] where scenario.inode("app.log.\(number)") != 0 { scenario.rename("app.log.\(number)", "app.log.\(number + 1)") }
+      scenario.rename("app.log", "app.log.1")
+      scenario.append("app.log", lines(name, 0..<5))
+    }
+    for _ in 0..<3 { try await scenario.pass(after: .seconds(3)) }
+    #expect(scenario.text == ["a", "b", "c", "d"].map { lines($0, 0..<5) }.joined())
+    scenario.append("app.log.1", lines("c", 5..<6))
+    try await scenario.pass(after: .seconds(3))
+    #expect(scenario.text.hasSuffix(lines("c", 5..<6)))
+  }
+
+  @Test func `a file that never had the path is not read when it is renamed`() async throws {
+    let scenario = try TailScenario()
+    try scenario.start(usesInotify: true)
+    scenario.append("app.log", "one\n")
+    try await scenario.pass()
+    scenario.append("other.log", "two\n")
+    scenario.rename("other.log", "app.log.1")
+    for _ in 0..<3 { try await scenario.pass(after: .seconds(3)) }
+    #expect(scenario.text == "one\n")
+  }
+
+  @Test func `a file that was written and deleted between two looks is named`() async throws {
+    let scenario = try TailScenario(paths: ["*.log"])
+    try scenario.start(usesInotify: true)
+    try await scenario.pass()
+    scenario.append("gone.log", "lost\n")
+    scenario.append("gone.txt", "not ours\n")
+    scenario.append("empty.log", "")
+    for name in ["gone.log", "gone.txt", "empty.log"] { scenario.delete(name) }
+    try await scenario.pass()
+    #expect(scenario.logs.count("written and deleted before it was looked at") == 1)
+    #expect(scenario.logs.count("gone.log") == 1)
+  }
+
+  @Test func `a closed file that grows and is deleted before the next look is named`() async throws {
+    let scenario = try TailScenario(paths: ["*.log"]) { $0.maxOpenFiles = 1 }
+    try scenario.start(usesInotify: true)
+    scenario.append("a.log", "a\n")
+    scenario.append("b.log", "b\n")
+    for _ in 0..<2 { try await scenario.pass(after: .seconds(3)) }
+    let open = try #require(scenario.engine?.open.values.first?.identity.path.lastComponent?.string)
+    let closed = open == "a.log" ? "b.log" : "a.log"
+    scenario.append(closed, "lost\n")
+    scenario.delete(closed)
+    try await scenario.pass(after: .seconds(3))
+    #expect(scenario.logs.count("deleted while it was closed") == 1)
+    // What was read to its end is nobody's loss.
+    scenario.append("c.log", "c\n")
+    try await scenario.pass(after: .seconds(3))
+    scenario.delete(open)
+    for _ in 0..<3 { try await scenario.pass(after: .seconds(6)) }
+    #expect(scenario.logs.count("deleted") == 1)
+  }
+
   @Test func `two names of one file are read once`() async throws {
     let scenario = try TailScenario(paths: ["*.log"])
     scenario.append("a.log", "one\n")

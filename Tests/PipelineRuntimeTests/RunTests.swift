@@ -1,6 +1,7 @@
 import PipelineCore
 import RecordBlocks
 import SegmentQueue
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -132,6 +133,40 @@ import Testing
     #expect(outcome.sinks[0].lastError?.contains("taken") == true)
     #expect(taken.sent.isEmpty)
     #expect(other.output.count == 10)
+    await queue.close()
+  }
+
+  @Test func `a sink whose consumer can't be made for want of room is tried again until it can`() async throws {
+    let fixture = RunFixture()
+    let queue = try fixture.open()
+    fixture.disk.failOperations(with: .noSpace) { $0.path.contains("consumers/late") }
+    let late = ScriptedSink()
+    let other = ScriptedSink()
+    let runner = fixture.runner(queue, sources: [source(numbered(0..<10))], sinks: [plan(late, "late"), plan(other, "other")])
+    let run = Task { await runner.run(until: .drained(timeout: nil)) }
+    await runner.sinkProgress[1].wait { $0.deliveredRecords == 10 }
+    await runner.sinkProgress[0].wait { $0.retries > 2 }
+    #expect(late.sent.isEmpty)
+    fixture.disk.clearFailures()
+    let outcome = await run.value
+    #expect(outcome.ending == .drained)
+    #expect(late.output == numbered(0..<10))
+    await queue.close()
+  }
+
+  @Test func `a stop ends the wait for a consumer that can't be made`() async throws {
+    let fixture = RunFixture()
+    let queue = try fixture.open()
+    fixture.disk.failOperations(with: .tooManyOpenFiles) { $0.path.contains("consumers/late") }
+    let late = ScriptedSink()
+    let runner = fixture.runner(queue, sources: [source(numbered(0..<10))], sinks: [plan(late, "late")])
+    let run = Task { await runner.run(until: .forever) }
+    await runner.sinkProgress[0].wait { $0.retries > 2 }
+    run.cancel()
+    let outcome = await run.value
+    #expect(outcome.ending == .stopped)
+    #expect(outcome.leftBehind.isEmpty)
+    #expect(runner.status().sinks[0].activity == .ended)
     await queue.close()
   }
 

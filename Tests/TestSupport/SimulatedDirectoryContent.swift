@@ -57,8 +57,8 @@ struct SimulatedDirectoryContent: Sendable {
   /// What stands on the disk after a power cut.
   func survivor(_ kind: CrashKind, _ random: inout SplitMix64) -> [String: Int] {
     switch kind {
-    case .everythingKept: return entries
-    case .unsyncedLost: return durable
+    case .everythingKept, .bytesLost, .lastTorn, .lastGarbled: return entries
+    case .unsyncedLost, .namesLost: return durable
     case .mixture, .mixtureDamagingSharedSectors:
       var survivors = durable
       if random.chance(1, in: 2) {

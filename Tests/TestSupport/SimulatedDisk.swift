@@ -27,6 +27,8 @@ struct SimulatedDisk: Sendable {
   var capacityBytes: UInt64?
   var availableBytesOverride: UInt64?
   var isOnNetwork = false
+  /// Files that were synced again after a sync of theirs had failed.
+  var retriedSyncs: [String] = []
   /// Bytes of all files that have a name or are open.
   private(set) var usedBytes: UInt64 = 0
 
@@ -143,6 +145,8 @@ struct SimulatedDisk: Sendable {
 
   mutating func sync(_ node: Int) { files[node]!.sync() }
   mutating func failSync(_ node: Int) { files[node]!.failSync() }
+  mutating func forgetFailedSyncs() { for node in files.keys { files[node]!.forgetFailedSync() } }
+  func syncHasFailed(_ node: Int) -> Bool { files[node]!.syncHasFailed }
 
   mutating func lock(_ node: Int, by handle: Int) -> Bool {
     if let holder = nodes[node]!.lockedBy, holder != handle { return false }
@@ -199,9 +203,11 @@ struct SimulatedDisk: Sendable {
   /// The file system as the next process finds it.
   func afterCrash(_ kind: CrashKind, _ random: inout SplitMix64) -> SimulatedDisk {
     var next = self
+    next.retriedSyncs = []
     if kind == .everythingKept {
       for node in nodes.keys.sorted() {
         next.nodes[node]!.lockedBy = nil
+        next.files[node]?.forgetFailedSync()
         guard nodes[node]!.openFiles > 0 else { continue }
         next.nodes[node]!.openFiles = 0
         if !nodes[node]!.isLinked {

@@ -54,7 +54,10 @@ final class SimulatedFile: File {
       interrupted: { disk, interruption, _ in
         if interruption == .failure { disk.failSync(self.node) }
       }
-    ) { disk, _ in disk.sync(self.node) }
+    ) { disk, _ in
+      if disk.syncHasFailed(self.node) { disk.retriedSyncs.append(self.text) }
+      disk.sync(self.node)
+    }
   }
 
   func status() throws(FileError) -> FileStatus {

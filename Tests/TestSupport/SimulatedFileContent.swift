@@ -17,6 +17,9 @@ struct SimulatedFileContent: Sendable {
   /// Changes since the last sync that succeeded, in order. A failed sync marks them as dropped: no later sync writes them.
   private var pending: [(change: Change, isDropped: Bool)] = []
 
+  /// Whether a sync has failed since the process began: another one may succeed and means nothing.
+  private(set) var syncHasFailed = false
+
   /// A file that was durable before the simulation began.
   init(durable bytes: [UInt8] = []) {
     cached = bytes
@@ -41,8 +44,12 @@ struct SimulatedFileContent: Sendable {
   }
 
   mutating func failSync() {
+    syncHasFailed = true
     for index in pending.indices { pending[index].isDropped = true }
   }
+
+  /// Another process has the file now, which knows of no failure.
+  mutating func forgetFailedSync() { syncHasFailed = false }
 
   /// The kernel lets go of clean pages: what a failed sync dropped is no longer to be read.
   mutating func evictCleanPages() {
@@ -59,8 +66,19 @@ struct SimulatedFileContent: Sendable {
   /// What stands on the disk after a power cut.
   func survivor(_ kind: CrashKind, _ random: inout SplitMix64) -> [UInt8] {
     switch kind {
-    case .everythingKept: return cached
-    case .unsyncedLost: return durable
+    case .everythingKept, .namesLost: return cached
+    case .unsyncedLost, .bytesLost: return durable
+    case .lastTorn, .lastGarbled:
+      guard case (.write(let position, let bytes), _)? = pending.last else { return cached }
+      var image = durable
+      for (change, _) in pending.dropLast() { Self.apply(change, to: &image) }
+      if kind == .lastTorn {
+        Self.tear(position, bytes, &image, &random)
+      } else {
+        Self.apply(position, bytes, to: &image)
+        Self.garble(position..<position + bytes.count, &image, &random)
+      }
+      return image
     case .mixture, .mixtureDamagingSharedSectors:
       var image = durable
       // Independent fates for many writes hardly ever give the plain cases, so those have seeds of their own.
@@ -77,6 +95,28 @@ struct SimulatedFileContent: Sendable {
     }
   }
 
+  /// The sectors that a range of bytes touches.
+  private static func sectors(_ bytes: Range<Int>) -> Range<Int> {
+    bytes.lowerBound / sectorByteCount..<(bytes.upperBound + sectorByteCount - 1) / sectorByteCount
+  }
+
+  /// A beginning of a write, cut at a boundary between two sectors.
+  private static func tear(_ position: Int, _ bytes: [UInt8], _ image: inout [UInt8], _ random: inout SplitMix64) {
+    let sectors = sectors(position..<position + bytes.count)
+    let end = max(position, random.int(sectors) * sectorByteCount)
+    apply(position, Array(bytes[..<min(bytes.count, end - position)]), to: &image)
+  }
+
+  /// Noise in at least one of a write's sectors, as far as the write reaches.
+  private static func garble(_ range: Range<Int>, _ image: inout [UInt8], _ random: inout SplitMix64) {
+    let sectors = sectors(range)
+    let certain = random.int(sectors)
+    for sector in sectors where sector == certain || random.chance(1, in: 4) {
+      let part = max(range.lowerBound, sector * sectorByteCount)..<min(range.upperBound, (sector + 1) * sectorByteCount)
+      apply(part.lowerBound, random.bytes(part.count), to: &image)
+    }
+  }
+
   private static func maul(_ change: Change, _ image: inout [UInt8], damagesSharedSectors: Bool, _ random: inout SplitMix64) {
     guard case .write(let position, let bytes) = change else {
       if random.chance(1, in: 2) { apply(change, to: &image) }
@@ -85,7 +125,7 @@ struct SimulatedFileContent: Sendable {
     // File systems that write the length before the data leave zeros where a lost write would have been.
     let lengthStays = random.chance(1, in: 2)
     if lengthStays, image.count < position + bytes.count { resize(&image, to: position + bytes.count) }
-    let sectors = position / sectorByteCount..<(position + bytes.count + sectorByteCount - 1) / sectorByteCount
+    let sectors = sectors(position..<position + bytes.count)
     let fate = random.int(0..<8)
     switch fate {
     case 0...1: apply(change, to: &image)

@@ -10,41 +10,35 @@ public import SystemPackage
 /// seed.
 ///
 /// **What is durable.** A file's bytes and length as of its own ``File/sync()`` that succeeded; a name (created, renamed, removed) as of
-/// its
-/// directory's ``Directory/sync()``. Neither brings the other along: a synced file whose name was never synced is gone, and a durable
-/// name may
-/// lead to an empty file. A directory made by ``directory(_:create:)`` is durable in its parent, one made by
-/// ``Directory/subdirectory(_:create:)``
-/// is not. A node's number (inode) is never given again unless ``reusesInodeNumbers`` is set.
+/// its directory's ``Directory/sync()``. Neither brings the other along: a synced file whose name was never synced is gone, and a durable
+/// name may lead to an empty file. A directory made by ``directory(_:create:)`` is durable in its parent, one made by
+/// ``Directory/subdirectory(_:create:)`` is not. A node's number (inode) is never given again unless ``reusesInodeNumbers`` is set.
 ///
-/// **What a crash leaves** (``crash(_:seed:)``; the kinds are in ``CrashKind``):
+/// **What a crash leaves** (``crash(_:seed:)``). The kinds are in ``CrashKind``: one for `kill -9`, five plain power cuts, which are the
+/// extremes that a random choice rarely gives, and two random ones, which are the model as a whole:
 /// - After a `kill -9` everything is as the process left it, but still not durable: a power cut after it can take it.
 /// - A power cut treats each file's unsynced writes and truncations in one of these ways: all kept; a beginning of them kept and the last
-///   torn;
-///   each with a fate of its own: kept, lost, or kept in part, cut at 512-byte boundaries of the file: a beginning, an end, any sectors,
-///   the others
-///   missing (the old bytes, or zeros past the old end) or noise. A lost write may leave the length that it gave the file, filled with
-///   zeros.
+///   torn; each with a fate of its own: kept, lost, or kept in part, cut at 512-byte boundaries of the file: a beginning, an end, any
+///   sectors, the others missing (the old bytes, or zeros past the old end) or noise. A lost write may leave the length that it gave the
+///   file, filled with zeros.
 /// - Bytes that were durable stay, also in a sector that an unsynced write shares (power-safe overwrite, as SQLite calls it);
-///   ``CrashKind/mixtureDamagingSharedSectors`` takes that promise away.
+///   ``CrashKind/mixtureDamagingSharedSectors`` takes that promise away: noise then covers the whole sector.
 /// - A directory's unsynced changes: a beginning of them is kept (as a journal does), or any of them whose name and file no lost earlier
-///   change touched.
-///   One rename is never seen half done. Directories know nothing of each other and nothing of the files' data: a rename may be kept whose
-///   file's bytes are not.
+///   change touched. One rename is never seen half done. Directories know nothing of each other and nothing of the files' data: a rename
+///   may be kept whose file's bytes are not.
 ///
-/// **Failures.** ``failOperation(number:with:once:)`` and ``failOperations(with:once:where:)`` make calls fail. A failed write has
-/// written a seeded
-/// beginning of its bytes. After a failed file sync the unsynced bytes are still read but count as clean, as Linux has it: the next sync
-/// succeeds and
-/// doesn't write them; a power cut may have kept them or not; ``evictCleanPages()`` makes them unreadable. A failed directory sync leaves
-/// its changes for the
-/// next. A write past ``capacityBytes`` writes what fits and fails with `ENOSPC`.
+/// **Failures.** ``failOperation(number:with:once:)``, ``failOperations(numbers:with:)`` and ``failOperations(with:once:where:)`` make
+/// calls fail with any code: `EIO`, `ENOSPC`, `EMFILE`, `EINTR`, whatever the kernel gives. A failed write has written a seeded beginning of its
+/// bytes, which is what a short write followed by an error leaves. A short read or write that the kernel would go on with when asked again
+/// is not seen here: ``File`` promises all bytes or an error, and the loop that makes it so is tested by itself (`TransferTests`).
+/// After a failed file sync the unsynced bytes are still read but count as clean, as Linux has it: the next sync succeeds and doesn't
+/// write them, and ``retriedSyncs`` tells on whoever asks for it; a power cut may have kept them or not; ``evictCleanPages()`` makes them
+/// unreadable. A failed directory sync leaves its changes for the next. A write past ``capacityBytes`` writes what fits and fails with
+/// `ENOSPC`.
 ///
 /// **Death.** From ``stopAt(operation:)``'s operation on every call fails and nothing changes any more (a write that is stopped has
-/// written a seeded
-/// beginning): the process died there. ``crash(_:seed:)`` then gives what the next one finds. ``recordCrashPoints(where:)`` does this for
-/// many
-/// operations in one run.
+/// written a seeded beginning): the process died there. ``crash(_:seed:)`` then gives what the next one finds.
+/// ``recordCrashPoints(where:)`` does this for many operations in one run.
 ///
 /// Everything follows from the seeds and the order of calls; calls from several threads are as deterministic as the threads are.
 public final class SimulatedFileSystem: FileSystem {
@@ -170,6 +164,18 @@ public final class SimulatedFileSystem: FileSystem {
   /// Calls succeed again.
   public func clearFailures() { state.withLock { $0.failures = [] } }
 
+  /// Calls of these numbers fail: trouble that lasts, and is then over.
+  public func failOperations(numbers: Range<Int>, with code: Errno) {
+    failOperations(with: code) { numbers.contains($0.number) }
+  }
+
+  /// Files of which a sync succeeded after an earlier one had failed, in this process. There must be none: the later one says nothing
+  /// about what the earlier one dropped.
+  public var retriedSyncs: [String] { state.withLock { $0.disk.retriedSyncs } }
+
+  /// Another process has the files now, which knows of no failed sync. What such a sync has dropped stays dropped.
+  public func changeProcess() { state.withLock { $0.disk.forgetFailedSyncs() } }
+
   /// The process dies at call number `operation` (1 is the first): it and all later ones throw `ECANCELED` and change nothing,
   /// but a write that is stopped has written a seeded beginning.
   public func stopAt(operation: Int) { state.withLock { $0.stop = operation } }
@@ -269,7 +275,8 @@ public final class SimulatedFileSystem: FileSystem {
   /// One logged call: counts it, lets it fail as asked, and runs it.
   @discardableResult
   func perform<R: Sendable>(
-    _ kind: FileOperation.Kind, _ text: String, _ detail: String = "", saying sentence: String, _ path: FilePath,
+    _ kind: FileOperation.Kind, _ text: String, _ detail: String = "", saying sentence: String,
+    _ path: @autoclosure () -> FilePath,
     interrupted: (inout SimulatedDisk, Interruption, inout SplitMix64) -> Void = { _, _, _ in },
     _ body: (inout SimulatedDisk, _ handle: Int) throws(Errno) -> R
   ) throws(FileError) -> R {
@@ -296,7 +303,7 @@ public final class SimulatedFileSystem: FileSystem {
       do throws(Errno) { result = try body(&state.disk, state.nextHandle) } catch { return error }
       return nil
     }
-    if let failure { throw FileError(sentence, path, failure) }
+    if let failure { throw FileError(sentence, path(), failure) }
     return result!
   }
 

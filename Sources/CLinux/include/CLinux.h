@@ -44,6 +44,9 @@ typedef struct {
     int32_t watch;          // -1 for an overflow
     uint32_t modified;      // bytes of the file `name` changed
     uint32_t names_changed; // a name came, went or changed its rights
+    uint32_t moved_from;    // `name` was renamed; the event with this number in `moved_to` has the new name, if that is watched
+    uint32_t moved_to;      // see moved_from
+    uint32_t deleted;       // `name` was deleted
     uint32_t overflowed;    // the kernel's queue was full: anything may have changed
     uint32_t ended;         // the watch is no more (its directory went, or it was removed)
     uint32_t name_length;
@@ -57,11 +60,6 @@ int linux_inotify_watch(int fd, const char *directory);
 int linux_inotify_unwatch(int fd, int watch);
 /// Decodes the event at `*position` of `length` bytes that `read` gave and moves on. 1, or 0 at the end.
 int linux_inotify_next(const void *buffer, size_t length, size_t *position, linux_inotify_change *change);
-/// Sets glibc's allocator up for a process that moves large buffers between threads for ever: few arenas, and memory that is free goes back to the kernel (`man 3 mallopt`).
-void linux_bound_malloc(void);
-/// Gives free memory of all arenas back to the kernel now (`man 3 malloc_trim`).
-void linux_trim_malloc(void);
-
 /// Sets glibc's allocator up for a process that moves large buffers between threads for ever: few arenas, and memory that is free goes back to the kernel (`man 3 mallopt`).
 void linux_bound_malloc(void);
 /// Gives free memory of all arenas back to the kernel now (`man 3 malloc_trim`).

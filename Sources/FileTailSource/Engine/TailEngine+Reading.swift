@@ -107,6 +107,7 @@ extension TailEngine {
         return false
       }
       stream.input = input
+      stream.wasWrittenClosed = false
       stream.isVerified = false
       stream.isTroubled = false
       open[stream.number] = stream

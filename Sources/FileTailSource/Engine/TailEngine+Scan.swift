@@ -26,6 +26,8 @@ extension TailEngine {
         unclaimed.append(file)
       }
     }
+    let renamed = filesRenamedUnseen(known)
+    unclaimed += renamed
     let lost = streams.values.filter { !seen.contains($0.number) }.sorted { $0.number < $1.number }
     if !lost.isEmpty {
       var candidates = CandidateFiles(unclaimed: unclaimed, claimed: Set(streams.values.filter { seen.contains($0.number) }.map(\.key)))
@@ -52,7 +54,10 @@ extension TailEngine {
     }
     noteVacated(former)
     byPath = Dictionary(streams.values.filter { !$0.isGone }.map { ($0.identity.path, $0) }, uniquingKeysWith: { first, _ in first })
-    if !isShortOfResources { take(unclaimed) }
+    if !isShortOfResources {
+      take(unclaimed)
+      forgetUnseen(renamed)
+    }
     letGo()
     openAhead()
     links = result.links
@@ -60,6 +65,24 @@ extension TailEngine {
   }
 
   // MARK: - Known streams
+
+  /// Files that left the patterns before any scan saw them, and are nobody's yet.
+  private func filesRenamedUnseen(_ known: [FileKey: TailedStream]) -> [FoundFile] {
+    guard !renamedUnseen.isEmpty else { return [] }
+    return renamedUnseen.keys.compactMap { path in
+      guard case .regular(let file) = FoundFile.look(at: path), known[file.key] == nil else {
+        renamedUnseen[path] = nil
+        return nil
+      }
+      return file
+    }
+  }
+
+  /// Every file was looked at: only what can't be decided yet of those that left the patterns is to be remembered.
+  private func forgetUnseen(_ renamed: [FoundFile]) {
+    writtenUnseen.removeAll(keepingCapacity: true)
+    for file in renamed where byPath[file.path] != nil || copies[file.key] != nil { renamedUnseen[file.path] = nil }
+  }
 
   /// Whether a file with the stream's device and inode is the stream's.
   private func accepts(_ stream: TailedStream, _ file: FoundFile) -> Bool {
@@ -160,6 +183,7 @@ extension TailEngine {
     stream.isGone = true
     if stream.isMet {
       lose(stream, upTo: max(stream.knownSize, stream.readEnd))
+      if stream.wasWrittenClosed { log.deletedClosed(stream.identity.path, at: max(stream.knownSize, stream.readEnd)) }
       return forget(stream)
     }
     if stream.wasOverwritten {
@@ -206,7 +230,8 @@ extension TailEngine {
     var undecidedNow: [FileKey: (size: UInt64, since: Duration)] = [:]
     let now = clock.now()
     // Older files first: what rotation left is before what came after.
-    for file in files.sorted(by: { ($0.modified, $0.path.string) < ($1.modified, $1.path.string) }) where !undetermined.contains(file.key) {
+    func age(_ file: FoundFile) -> (Int64, Int, String) { (file.modified, renamedUnseen[file.path]?.number ?? .max, file.path.string) }
+    for file in files.sorted(by: { age($0) < age($1) }) where !undetermined.contains(file.key) {
       if let copy = copies[file.key], !copy.stream.isForgotten, copy.stream.isReachable {
         if isStillCopy(file, copy, comparison) {
           copiesNow[file.key] = Copy(stream: copy.stream, file: file, since: copy.since)
@@ -261,7 +286,10 @@ extension TailEngine {
     }
     stream.isMet = true
     if configuration.once, !RotationName.isGzip(file.path.lastNameBytes) { stream.limit = file.size }
-    if let former = vacated.removeValue(forKey: file.path) { follow(stream, former) }
+    // A file that was renamed before it was seen comes after its former path's file, and before the next one there.
+    let place = renamedUnseen[file.path]?.origin ?? file.path
+    if let former = vacated.removeValue(forKey: place) { follow(stream, former) }
+    if place != file.path { vacated[place] = stream }
     log.found(file.path, stream.number)
     ready(stream)
     return stream

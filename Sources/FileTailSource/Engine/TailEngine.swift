@@ -23,6 +23,8 @@ final class TailEngine {
   static let rotatedQuiet: Duration = .seconds(3600)
   /// Inflating costs memory, so few compressed files are open at a time.
   static let mostCompressed = 2
+  /// Paths remembered between two scans for what inotify told of them.
+  static let mostUnseen = 4096
   /// Checkpoints of one batch; a block's header has room for some hundred.
   static let mostChanges = 100
 
@@ -41,6 +43,12 @@ final class TailEngine {
   var links: [FilePath: FilePath] = [:]
   /// Paths that a stream left, for the file that comes next there.
   var vacated: [FilePath: TailedStream] = [:]
+  /// Files that were renamed out of the patterns before anyone looked at them, by their present paths. Only inotify tells of them; they
+  /// are kept until they have a stream.
+  var renamedUnseen: [FilePath: RenamedUnseen] = [:]
+  private var renames = 0
+  /// Paths without a stream that were written to since the last scan.
+  var writtenUnseen: Set<FilePath> = []
   /// Files with the content of a stream that is still read from its own file.
   var copies: [FileKey: Copy] = [:]
   /// Files of which it isn't clear yet whether they become copies.
@@ -67,6 +75,14 @@ final class TailEngine {
   private var scanIsWanted = true
   private var lastScanEnd: Duration
   private var lastScanTook: Duration = .zero
+
+  /// Where a file comes from that was renamed before anyone looked at it.
+  struct RenamedUnseen {
+    /// Its path in the patterns.
+    var origin: FilePath
+    /// It left the patterns as the how-manieth.
+    var number: Int
+  }
 
   /// A file with the content of `stream`.
   struct Copy {
@@ -200,14 +216,42 @@ final class TailEngine {
     guard let watcher else { return }
     watcher.drain { change in
       switch change {
-      case .modified(let path):
-        if let stream = byPath[path] ?? links[path].flatMap({ byPath[$0] }) { ready(stream) }
+      case .modified(let path): wasWritten(path)
+      case .renamed(let path, let newPath): wasRenamed(path, to: newPath)
+      case .deleted(let path): wasDeleted(path)
       case .names: scanIsWanted = true
       case .overflow:
         scanIsWanted = true
         log.overflow()
       }
     }
+  }
+
+  private func wasWritten(_ path: FilePath) {
+    if let stream = byPath[path] ?? links[path].flatMap({ byPath[$0] }) {
+      if stream.input == nil { stream.wasWrittenClosed = true }
+      ready(stream)
+    } else if writtenUnseen.count < Self.mostUnseen {
+      writtenUnseen.insert(path)
+    }
+  }
+
+  private func wasRenamed(_ path: FilePath, to newPath: FilePath) {
+    var file = renamedUnseen.removeValue(forKey: path)
+    if file == nil, search.names(path) {
+      renames += 1
+      file = RenamedUnseen(origin: path, number: renames)
+    }
+    // What had the new name is gone.
+    renamedUnseen[newPath] = nil
+    if let file, !search.names(newPath), renamedUnseen.count < Self.mostUnseen { renamedUnseen[newPath] = file }
+    if writtenUnseen.remove(path) != nil { writtenUnseen.insert(newPath) }
+  }
+
+  private func wasDeleted(_ path: FilePath) {
+    let wasRenamed = renamedUnseen.removeValue(forKey: path) != nil
+    guard writtenUnseen.remove(path) != nil, byPath[path] == nil, wasRenamed || search.names(path) else { return }
+    log.deletedUnseen(path)
   }
 
   private func wait(_ wake: WakeSignal) {

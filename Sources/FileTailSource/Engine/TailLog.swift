@@ -101,6 +101,18 @@ final class TailLog {
       metadata: metadata(path, ["bytes": "\(bytes)"]))
   }
 
+  func deletedUnseen(_ path: FilePath) {
+    logger.warning(
+      "a file was written and deleted before it was looked at, so nothing of it was read; keep rotated files for some seconds",
+      metadata: metadata(path))
+  }
+
+  func deletedClosed(_ path: FilePath, at position: UInt64) {
+    logger.warning(
+      "a file was deleted while it was closed and may have been written to just before; what came behind this position, if anything, is lost; keep rotated files longer, or allow more open files",
+      metadata: metadata(path, ["position": "\(position)"]))
+  }
+
   func cutByPowerLoss(_ path: FilePath, from old: UInt64, to new: UInt64, repeatedLines: Int) {
     logger.notice(
       "a power loss took back the end of a file; reading goes on at the newest matching checkpoint, and some lines may be repeated",

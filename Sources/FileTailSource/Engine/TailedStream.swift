@@ -32,6 +32,8 @@ final class TailedStream {
   var limit: UInt64?
   /// Length and time of change when it was read to its end; nil when it must be looked at.
   var clean: (size: UInt64, modified: Int64)?
+  /// inotify told of a change while its file was closed, and it wasn't opened since.
+  var wasWrittenClosed = false
   /// Read to its end after the last sign of growth.
   var isCaughtUp = false
   /// What decides about an unended last line.

@@ -10,6 +10,10 @@ final class DirectoryWatcher {
     case modified(FilePath)
     /// A name came, went, or changed its rights.
     case names
+    /// A name was given to a file that had another, both in watched directories. Told besides `names`.
+    case renamed(FilePath, to: FilePath)
+    /// A name was deleted. Told besides `names`.
+    case deleted(FilePath)
     /// The kernel's queue ran over: anything may have happened.
     case overflow
   }
@@ -18,6 +22,8 @@ final class DirectoryWatcher {
   let fileDescriptor: Int32
   private var watches: [FilePath: Int32] = [:]
   private var directories: [Int32: [FilePath]] = [:]
+  /// Paths that were renamed, by the number that the event with the new name has, too.
+  private var renamed: [UInt32: [FilePath]] = [:]
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
 
   /// Fails when the system's limit of inotify instances is reached.
@@ -71,10 +77,24 @@ final class DirectoryWatcher {
         body(.names)
       }
       if change.names_changed != 0 { body(.names) }
-      if change.modified != 0, change.name_length > 0 {
-        let name = Array(UnsafeRawBufferPointer(start: change.name, count: Int(change.name_length)))
-        for directory in directories[change.watch] ?? [] { body(.modified(directory.appending(nameBytes: name))) }
+      guard change.name_length > 0 else { continue }
+      if change.modified != 0 { for path in paths(change) { body(.modified(path)) } }
+      if change.deleted != 0 { for path in paths(change) { body(.deleted(path)) } }
+      if change.moved_from != 0 {
+        // Names that left the watched directories are never asked for.
+        if renamed.count >= 256 { renamed.removeAll() }
+        renamed[change.moved_from] = paths(change)
+      }
+      if change.moved_to != 0 {
+        let new = paths(change)
+        for old in renamed.removeValue(forKey: change.moved_to) ?? [] { for new in new { body(.renamed(old, to: new)) } }
       }
     }
+  }
+
+  /// The path that changed, under each name that its directory is watched by.
+  private func paths(_ change: linux_inotify_change) -> [FilePath] {
+    let name = Array(UnsafeRawBufferPointer(start: change.name, count: Int(change.name_length)))
+    return (directories[change.watch] ?? []).map { $0.appending(nameBytes: name) }
   }
 }

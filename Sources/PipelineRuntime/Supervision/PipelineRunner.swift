@@ -120,21 +120,50 @@ public final class PipelineRunner: Sendable {
   }
 
   private static func runSink(_ plan: SinkPlan, _ progress: Watched<SinkStatus>, _ context: DeliveryLoop.Context) async {
-    let consumer: QueueConsumer
-    do throws(QueueError) {
-      consumer = try context.queue.consumer(plan.name, kind: .sink, startAt: plan.startAt, hold: plan.hold)
-    } catch {
-      // One unreadable cursor must not stop the others; what this one may not have read stays.
-      context.logger.error(
-        "a sink's consumer can't be opened; the sink stands still, the others go on",
-        metadata: ["sink.name": "\(plan.name)", "error": "\(error.description)"])
-      progress.change {
-        $0.activity = .refused(error.description)
-        $0.lastError = error.description
-      }
-      return
-    }
+    guard let consumer = await openConsumer(plan, progress, context) else { return }
     await DeliveryLoop(plan, consumer: consumer, progress: progress, context: context).run()
+  }
+
+  /// The sink's consumer: tried again until a full disk or a want of descriptors has passed. Nil when trying again can't help, or when the
+  /// run ends before.
+  private static func openConsumer(
+    _ plan: SinkPlan, _ progress: Watched<SinkStatus>, _ context: DeliveryLoop.Context
+  ) async -> QueueConsumer? {
+    var failures = 0
+    var limiter = LogLimiter()
+    while true {
+      do throws(QueueError) {
+        return try context.queue.consumer(plan.name, kind: .sink, startAt: plan.startAt, hold: plan.hold)
+      } catch {
+        progress.change { $0.lastError = error.description }
+        guard error.code == .io || error.code == .full else {
+          // One unreadable cursor must not stop the others; what this one may not have read stays.
+          context.logger.error(
+            "a sink's consumer can't be opened; the sink stands still, the others go on",
+            metadata: ["sink.name": "\(plan.name)", "error": "\(error.description)"])
+          progress.change { $0.activity = .refused(error.description) }
+          return nil
+        }
+        failures += 1
+        let until = context.clock.now + plan.retry.delay(after: failures, retryAfter: nil, jitter: context.jitter())
+        progress.change {
+          $0.activity = .backingOff(until: until)
+          $0.retries += 1
+        }
+        if let heldBack = limiter.pass(at: context.clock.now) {
+          context.logger.error(
+            "a sink's consumer can't be opened now; it is tried again, the other sinks go on",
+            metadata: [
+              "sink.name": "\(plan.name)", "error": "\(error.description)", "again_in": "\(secondsText(until - context.clock.now))",
+              "held_back": "\(heldBack)",
+            ])
+        }
+        if await context.control.wait(until: until, clock: context.clock, for: { $0.phase == .stopping }) {
+          progress.change { $0.activity = .ended }
+          return nil
+        }
+      }
+    }
   }
 
   // MARK: The end

@@ -99,9 +99,9 @@ struct CursorFile {
     }
   }
 
-  /// Removes the consumer's file; durable on return.
+  /// Removes the consumer's file; durable on return. After an error it may be tried again.
   func remove() throws(FileError) {
-    try directory.unlink(name)
+    if try directory.status(name) != nil { try directory.unlink(name) }
     try directory.sync()
   }
 }

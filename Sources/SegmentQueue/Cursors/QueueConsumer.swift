@@ -214,6 +214,31 @@ public final class QueueConsumer: Sendable {
     queue.consumerMoved()
   }
 
+  /// Opens the file again, which couldn't be read when the queue was opened: descriptors or the disk were in trouble.
+  func readAgain(in directory: any Directory) throws(QueueError) {
+    let (id, durableEnd) = (queue.id, queue.durableEnd)
+    try state.withLock { state throws(QueueError) in
+      let file: CursorFile
+      do throws(CursorFile.Failure) {
+        guard let found = try CursorFile(opening: name, in: directory, queueID: id) else { return }
+        file = found
+      } catch {
+        guard case .file(let error) = error else { return }
+        throw QueueError(error)
+      }
+      // Recovery didn't hear of it: offsets that it knows may have been given again.
+      let known = max(file.current.cursor, file.current.inFlightEnd ?? .zero)
+      guard known <= durableEnd else {
+        throw QueueError(
+          .io,
+          "consumer '\(name)' stands at \(known), ahead of the log's end \(durableEnd), and couldn't be read when the queue was opened; open the queue again"
+        )
+      }
+      state.lastCallAge = file.current.lastCallAge
+      state.file = .success(file)
+    }
+  }
+
   /// A declared consumer's settings, as its pipeline file has them now.
   func open(hold: Hold) throws(QueueError) {
     let age = queue.openAge
@@ -244,6 +269,8 @@ public final class QueueConsumer: Sendable {
       // Also after an error: the file knows that it is spoilt.
       defer { state.file = .success(file) }
       for _ in 0..<2 where file.needed < newStart {
+        // Also after an error: the file knows that it is spoilt.
+        defer { state.file = .success(file) }
         try file.commit { record in
           guard record.needed < newStart else { return }
           record.loss = CursorRecord.Loss(end: newStart, reason: reason)

@@ -26,6 +26,10 @@ struct LogWriter {
   private let ageAtOpening: UInt64
   private let clockAtOpening: UInt64
 
+  /// The name of a segment whose beginning failed half-way, until it is known to be gone: a crash could bring it back, and what stands
+  /// behind its base in the segment before it would count for nothing. So nothing is written there before.
+  private var halfMade: String?
+
   private(set) var active: Active
   /// The next offset to assign.
   private(set) var end: Offset
@@ -96,6 +100,7 @@ struct LogWriter {
   }
 
   private mutating func write(_ block: StoredBlock) throws(FileError) {
+    try clearHalfMade()
     let position = active.position
     do {
       try block.member.withUnsafeBytes { bytes throws(FileError) in try active.file.write(bytes, at: position) }
@@ -110,10 +115,20 @@ struct LogWriter {
     tally = Tally(after: block.header)
   }
 
+  private mutating func clearHalfMade() throws(FileError) {
+    guard let name = halfMade else { return }
+    if try store.directory.status(name) != nil { try store.directory.unlink(name) }
+    try store.directory.sync()
+    halfMade = nil
+  }
+
   /// Starts a new segment at `end`; everything before it is on the disk. On return the new one's snapshot is, too.
   mutating func roll(_ table: CheckpointTable) throws(FileError) {
     precondition(activeHoldsOffsets, "a segment without offsets is never rolled")
+    try clearHalfMade()
+    halfMade = SegmentName(end, .active).text
     let next = try Self.create(at: end, as: .active, in: store, snapshot: table, template: template)
+    halfMade = nil
     let end = end
     active.segment.update { state in
       state.end = end
@@ -130,6 +145,7 @@ struct LogWriter {
   /// ends it); sealing writes it anew. When
   /// nothing of it is, the new file takes its name by a rename, so that at each moment a complete snapshot bears the name.
   mutating func replaceActive(durableEnd: Offset, durableTally: Tally, table: CheckpointTable) throws(FileError) {
+    try clearHalfMade()
     var fresh = template
     fresh.tally = durableTally
     let spoilt = active

@@ -36,6 +36,8 @@ struct Recovery {
     var size: Int64 = 0
     var end: Offset
     var file: any File
+    /// How old the queue was at its newest block. Not the last one's age: a block that was written again after a failed sync keeps its own.
+    var age: UInt64 { headers.map(\.header.openAge).max() ?? 0 }
     var hasCompleteSnapshot: Bool {
       headers.first { $0.header.kind != .snapshot || $0.header.flags.contains(.snapshotComplete) }?.header.flags.contains(.snapshotComplete)
         ?? false
@@ -132,12 +134,20 @@ struct Recovery {
         Segment(Segment.State(name: name, byteCount: size, end: names[index + 1].base, needsRepack: false, file: nil, firstHeader: nil)))
     }
     guard let last = names.last else {
-      return try begin(store, after: nil, table: CheckpointTable(), end: max(toldEnds.max() ?? .zero, .zero))
+      return try begin(store, after: nil, age: 0, table: CheckpointTable(), end: max(toldEnds.max() ?? .zero, .zero))
     }
 
     var found = try walk(last, headersOnly: false)
     let durableEnd = max(toldEnds.max() ?? .zero, found.headers.map(\.header.durableEnd).max() ?? .zero, last.base)
-    if last.state == .active { try cutTornTail(&found, last, durableEnd: durableEnd) }
+    if last.state == .active {
+      try cutTornTail(&found, last, durableEnd: durableEnd)
+      if found.headers.isEmpty, durableEnd <= last.base {
+        // Nothing durable was ever in it, and not even its snapshot is left.
+        try directory.unlink(last.text)
+        try directory.sync()
+        return try assemble(names.dropLast())
+      }
+    }
     var table = try tableBefore(last, among: names, startsWithSnapshot: found.hasCompleteSnapshot)
     for (header, _) in found.headers { table.apply(header.entries) }
     let segment = Segment(
@@ -151,28 +161,71 @@ struct Recovery {
       // Sealed, or damaged beyond use: the log goes on in a new segment. A hole between the two is a gap.
       let next = end == last.base ? end + 1 : end
       segment.update { $0.end = next }
-      return try begin(store, after: try found.headers.last?.header ?? newestHeader(before: last, among: names), table: table, end: next)
+      let teller = found.headers.isEmpty ? try newestWalk(before: last, among: names) ?? found : found
+      return try begin(store, after: teller.headers.last?.header, age: openAge(after: teller), table: table, end: next)
     }
-    try found.file.sync()
-    try directory.sync()
     segment.update { $0.file = found.file }
-    let age = openAge(after: header)
-    let writer = LogWriter(
+    let age = openAge(after: found)
+    var writer = LogWriter(
       store: store, clock: clock, epoch: header.epoch + 1, age: age,
       active: LogWriter.Active(
         segment: segment, file: found.file, salt: salt, position: found.size, createdAge: found.headers[0].header.openAge),
       end: found.end, tally: Tally(after: header))
+    if found.end == last.base {
+      // It holds no offset. An earlier process may have been unable to sync its snapshot, and to say so: a new file costs as little as a
+      // sync of this one, which would prove nothing.
+      try writer.replaceActive(durableEnd: last.base, durableTally: Tally(after: header), table: table)
+      return try open(writer, store, table, end: end)
+    }
+    do throws(FileError) { try found.file.sync() } catch {
+      let older = try tableBefore(last, among: names, startsWithSnapshot: found.hasCompleteSnapshot)
+      try leave(found, of: segment, &writer, durableEnd: durableEnd, table: older, after: error)
+    }
+    try directory.sync()
     return try open(writer, store, table, end: end)
   }
 
+  /// The sync of the found segment has failed: what is at or above D may be in the page cache only, and a second sync would say nothing
+  /// about it. It is written again in a new segment, which readers find in its place.
+  ///
+  /// When that fails too, the file is cut at D, if it can be: the next opening must not take those blocks for durable. They were never
+  /// acknowledged.
+  private func leave(
+    _ found: Walk, of segment: Segment, _ writer: inout LogWriter, durableEnd: Offset, table: CheckpointTable, after error: FileError
+  ) throws {
+    notify(
+      QueueNotice(
+        .error, "the active segment failed and is left; its unsynced blocks are written again in a new one",
+        ("queue.segment", segment.name.text), ("error", error.description)))
+    let split = found.headers.firstIndex { $0.header.kind != .snapshot && $0.header.base >= durableEnd } ?? found.headers.count
+    let kept = found.headers[..<split]
+    let position = split < found.headers.count ? found.headers[split].position : found.size
+    var table = table
+    for (header, _) in kept { table.apply(header.entries) }
+    do {
+      var blocks: [StoredBlock] = []
+      var scanner = BlockScanner(
+        found.file, queueID: queueID, range: position..<found.size, expecting: kept.last?.header.end, salt: kept.last?.header.salt)
+      while case .block(let block, _)? = try scanner.next() { blocks.append(block) }
+      segment.update { $0.byteCount = position }
+      try writer.replaceActive(
+        durableEnd: kept.last?.header.end ?? segment.base, durableTally: kept.last.map { Tally(after: $0.header) } ?? Tally(), table: table)
+      for block in blocks { _ = try writer.appendAgain(block, durableEnd: writer.active.segment.base) }
+    } catch {
+      try? found.file.truncate(to: position)
+      throw error
+    }
+  }
+
   /// Starts the log in a new segment.
-  private func begin(_ store: SegmentStore, after header: BlockHeader?, table: CheckpointTable, end: Offset) throws(FileError) -> Result {
+  private func begin(_ store: SegmentStore, after header: BlockHeader?, age: UInt64, table: CheckpointTable, end: Offset)
+    throws(FileError) -> Result
+  {
     var tally = header.map { Tally(after: $0) } ?? Tally()
     // Offsets that were given out and are not there: the counters go on behind them, so that each reader is told how many they are.
     tally.records += UInt64(end - (header?.end ?? .zero))
     let writer = try LogWriter(
-      store: store, clock: clock, epoch: (header?.epoch ?? 0) + 1, age: header.map { openAge(after: $0) } ?? 0, table: table, end: end,
-      tally: tally)
+      store: store, clock: clock, epoch: (header?.epoch ?? 0) + 1, age: age, table: table, end: end, tally: tally)
     return try open(writer, store, table, end: end)
   }
 
@@ -276,17 +329,18 @@ struct Recovery {
     return table
   }
 
-  /// The newest sound header before `last`: counters and epoch go on from it when `last` has none.
-  private func newestHeader(before last: SegmentName, among names: [SegmentName]) throws -> BlockHeader? {
+  /// The newest segment before `last` with a sound header: counters, epoch and age go on from it when `last` has none.
+  private func newestWalk(before last: SegmentName, among names: [SegmentName]) throws -> Walk? {
     for name in names.reversed() where name.base < last.base {
-      if let header = try walk(name, headersOnly: true).headers.last?.header { return header }
+      let walk = try walk(name, headersOnly: true)
+      if !walk.headers.isEmpty { return walk }
     }
     return nil
   }
 
   /// Time while the queue was closed counts as age only when the kernel says that the clock is right.
-  private func openAge(after header: BlockHeader) -> UInt64 {
-    guard clock.wallIsSynchronised() else { return header.openAge }
-    return header.openAge + UInt64(max(0, clock.wall() - header.lastTime))
+  private func openAge(after found: Walk) -> UInt64 {
+    guard clock.wallIsSynchronised(), let last = found.headers.last?.header else { return found.age }
+    return found.age + UInt64(max(0, clock.wall() - last.lastTime))
   }
 }

@@ -22,6 +22,12 @@ struct Sealer {
     let directory = store.directory
     let active = SegmentName(segment.base, .active).text
     let sealed = SegmentName(segment.base, .sealed)
+    if try directory.status(active) == nil, let status = try directory.status(sealed.text) {
+      // An earlier try got as far as the unlink; only its sync may be missing.
+      try directory.sync()
+      return Segment(
+        Segment.State(name: sealed, byteCount: status.size, end: segment.end, needsRepack: false, file: nil, firstHeader: nil))
+    }
     let (file, _, end) = try segment.open(in: directory)
     guard try needsRepack(segment, file, end) else {
       try directory.rename(active, to: sealed.text)

@@ -22,6 +22,8 @@ struct SourceContext {
   var definition: SourceDefinition
   /// Take tailed files as ended at their present end.
   var once: Bool
+  /// The most files that a source may keep open: its share of what the process may have.
+  var mostOpenFiles: Int
   var logger: Logger
 }
 
@@ -57,7 +59,15 @@ private let fileTail = SourceComponent(type: "file") { context in
   configuration.maxLineBytes = file.maxLineBytes
   configuration.multiline = file.multiline.map { FileTailSource.Configuration.Multiline(start: $0.start, timeout: $0.timeout) }
   configuration.idleFlush = file.idleFlush
-  configuration.maxOpenFiles = file.maxOpenFiles
+  configuration.maxOpenFiles = min(file.maxOpenFiles, context.mostOpenFiles)
+  if file.maxOpenFiles > context.mostOpenFiles {
+    context.logger.notice(
+      "fewer files are kept open than max_open_files allows, so that queues and sinks have descriptors too; to have more, raise the process's limit (ulimit -n, or LimitNOFILE of its unit)",
+      metadata: [
+        "source.name": "\(context.definition.name)", "max_open_files": "\(file.maxOpenFiles)", "kept_open": "\(context.mostOpenFiles)",
+        "descriptor_limit": "\(Process.fileLimit)",
+      ])
+  }
   configuration.rescanInterval = file.rescan
   configuration.once = context.once
   return try FileTailSource(configuration)

@@ -55,7 +55,10 @@ final class PipelineHost: Sendable {
         "working_directory": "\(Process.workingDirectory)",
       ])
     let onlyStandardOutput = pipelines.flatMap(\.sinks).allSatisfy { $0.kind == .standardOutput }
-    let prepared = try pipelines.map { pipeline in try parts(of: pipeline, endsWithReader: onlyStandardOutput) }
+    let mostOpenFiles = Self.mostOpenFiles(pipelines)
+    let prepared = try pipelines.map { pipeline in
+      try parts(of: pipeline, endsWithReader: onlyStandardOutput, mostOpenFiles: mostOpenFiles)
+    }
     for (pipeline, parts) in zip(pipelines, prepared) {
       let queue = try openQueue(pipeline)
       try prepareConsumers(pipeline, queue)
@@ -69,15 +72,22 @@ final class PipelineHost: Sendable {
     }
   }
 
+  /// A file source's share of the process's descriptors, when each queue, sink and other source has what it needs at its busiest.
+  private static func mostOpenFiles(_ pipelines: [PipelineDefinition]) -> Int {
+    let fileSources = pipelines.flatMap(\.sources).count { if case .file = $0.kind { true } else { false } }
+    let others = 16 + 12 * pipelines.count + 8 * pipelines.flatMap(\.sinks).count + 4 * pipelines.flatMap(\.sources).count
+    return max(4, (Process.fileLimit - others) / max(1, fileSources))
+  }
+
   /// The sources, sockets bound, and what makes the sinks once the queue is open.
-  private func parts(of pipeline: PipelineDefinition, endsWithReader: Bool) throws -> (
+  private func parts(of pipeline: PipelineDefinition, endsWithReader: Bool, mostOpenFiles: Int) throws -> (
     sources: [SourcePlan], sinks: [(SegmentQueue) -> SinkPlan]
   ) {
     let logger = componentLogger(pipeline)
     do {
       let sources = try pipeline.sources.map { definition in
         let component = Components.sources[definition.kind.type]
-        let source = try component.make(SourceContext(definition: definition, once: once, logger: logger))
+        let source = try component.make(SourceContext(definition: definition, once: once, mostOpenFiles: mostOpenFiles, logger: logger))
         return SourcePlan(name: definition.name, source: source, whenFull: WhenFull(definition.whenFull))
       }
       let sinks = try pipeline.sinks.map { definition in
