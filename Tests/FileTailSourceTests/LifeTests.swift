@@ -1,4 +1,5 @@
 import Glibc
+import RecordBlocks
 import SystemPackage
 import Testing
 

@@ -1,4 +1,5 @@
 import RecordBlocks
+import SystemPackage
 import TestSupport
 import Testing
 
