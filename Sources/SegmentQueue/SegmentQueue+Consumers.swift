@@ -59,8 +59,10 @@ extension SegmentQueue {
   func makeReader() -> LogReader {
     LogReader(
       LogReader.Source(
-        store: store, durableEnd: { [self] in durableEnd }, recent: { [self] offset in monitor.withLock { $0.recentBlock(offset) } },
-        damaged: { [self] segment, bytes, file, reason in
+        // Unowned, as the queue is to its consumers: they keep their readers, and the queue keeps them.
+        store: store, durableEnd: { [unowned self] in durableEnd },
+        recent: { [unowned self] offset in monitor.withLock { $0.recentBlock(offset) } },
+        damaged: { [unowned self] segment, bytes, file, reason in
           guard let kept = quarantine.setAside(file, bytes, segment: segment) else { return }
           notify(
             QueueNotice(

@@ -147,4 +147,21 @@ import Testing
     ticking.cancel()
     await queue.close()
   }
+
+  @Test func `a closed queue keeps nothing of itself, nor of its consumers`() async throws {
+    let fixture = QueueFixture()
+    weak var queue: SegmentQueue?
+    weak var consumer: QueueConsumer?
+    do {
+      let opened = try fixture.open()
+      let reading = try opened.consumer("archive", kind: .sink)
+      (queue, consumer) = (opened, reading)
+      try await opened.writer(source: "app").writeDurably(["line"], upTo: 1)
+      #expect(try reading.read(from: .zero, limits: BatchLimits()) != nil)
+      await opened.close()
+    }
+    // Its threads are ending.
+    while queue != nil { await Task.yield() }
+    #expect(consumer == nil)
+  }
 }
