@@ -2,6 +2,7 @@
 
 import collections
 import os
+import threading
 import time
 
 import corpus
@@ -13,12 +14,13 @@ STAYS = 2.5
 class Storm:
     """A busy writer whose log is renamed a hundred times a second; a rotated file is deleted when it is `STAYS` seconds old.
 
-    A new log is made right after a deletion, so that it gets the deleted file's inode; how often that came true is counted.
+    The first log is there at once; it is renamed no earlier than `may_begin` is set. A new log is made right after a deletion, so that it gets the deleted file's inode; how often that came true is counted.
     """
 
     def __init__(self, t, seconds):
         self.t = t
         self.seconds = seconds
+        self.may_begin = threading.Event()
         self.lines = []
         self.rotations = self.deletions = self.reused = 0
         os.mkdir(t.path("logs"))
@@ -30,24 +32,29 @@ class Storm:
         lines = corpus.lines(1 << 30, t.seed)
         rotated = collections.deque()
         used = set()
-        end = time.monotonic() + self.seconds
+
+        def append(count):
+            piece = [next(lines) for _ in range(count)]
+            self.lines += [line[:-1] for line in piece]
+            file.write(b"".join(piece))
+
+        file = open(path, "ab", buffering=0)
+        append(1)
+        self.may_begin.wait(30)
         tick = time.monotonic()
-        while time.monotonic() < end:
-            file = open(path, "ab", buffering=0)
+        end = tick + self.seconds
+        while True:
             inode = os.fstat(file.fileno()).st_ino
             self.reused += inode in used
             used.add(inode)
             tick += 0.01
-            while True:
-                piece = [next(lines) for _ in range(20)]
-                self.lines += [line[:-1] for line in piece]
-                file.write(b"".join(piece))
-                if time.monotonic() >= min(tick, end):
-                    break
+            append(20)
+            while time.monotonic() < min(tick, end):
                 time.sleep(0.002)
+                append(20)
             if time.monotonic() >= end:
                 file.close()
-                break
+                return
             name = f"{path}.{self.rotations:06}"
             os.rename(path, name)
             self.rotations += 1
@@ -57,10 +64,9 @@ class Storm:
                 os.unlink(rotated.popleft()[0])
                 self.deletions += 1
             # Some writers go on with the old file for a moment.
-            piece = [next(lines)]
-            self.lines += [line[:-1] for line in piece]
-            file.write(piece[0])
+            append(1)
             file.close()
+            file = open(path, "ab", buffering=0)
 
 
 def drawn(t):
@@ -75,6 +81,8 @@ sinks: {{ out: {{ type: file, path: out.log }} }}
 """)
     weather = Storm(t, 6)
     run = t.started(t.start_run(label="sluice"))
+    t.until("the first line to come out", lambda: t.size("out.log") > 0, alive=run)
+    weather.may_begin.set()
     weather.thread.result()
     expected = weather.lines
     total = sum(len(line) + 1 for line in expected)

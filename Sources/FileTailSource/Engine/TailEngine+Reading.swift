@@ -188,6 +188,7 @@ extension TailEngine {
       }
     }
     stream.isVerified = true
+    renamedUnseen[stream.identity.path] = nil
     return true
   }
 

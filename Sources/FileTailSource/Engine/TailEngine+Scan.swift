@@ -9,6 +9,8 @@ extension TailEngine {
   /// of a stream's.
   func scan() {
     let result = search.run()
+    // Whoever left a path before the search found the next file there is told by now, so that it is read first.
+    drainWatcher(most: Self.mostDrains)
     note(result)
     undetermined.removeAll()
     isShortOfResources = result.failures.values.contains { $0.isForWantOfResources }
@@ -26,7 +28,7 @@ extension TailEngine {
         unclaimed.append(file)
       }
     }
-    let renamed = filesRenamedUnseen(known)
+    let renamed = filesRenamedUnseen(known, seen: seen, patterned: patterned)
     unclaimed += renamed
     let lost = streams.values.filter { !seen.contains($0.number) }.sorted { $0.number < $1.number }
     if !lost.isEmpty {
@@ -67,27 +69,39 @@ extension TailEngine {
   // MARK: - Known streams
 
   /// Files that left the patterns before any scan saw them, and are nobody's yet.
-  private func filesRenamedUnseen(_ known: [FileKey: TailedStream]) -> [FoundFile] {
+  private func filesRenamedUnseen(_ known: [FileKey: TailedStream], seen: Set<UInt32>, patterned: Set<FileKey>) -> [FoundFile] {
     guard !renamedUnseen.isEmpty else { return [] }
     return renamedUnseen.keys.compactMap { path in
-      guard case .regular(let file) = FoundFile.look(at: path), known[file.key] == nil else {
+      guard case .regular(let file) = FoundFile.look(at: path) else {
         renamedUnseen[path] = nil
         return nil
       }
-      return file
+      // The search has seen it at its former path: the next one won't.
+      if patterned.contains(file.key) { return nil }
+      guard let stream = known[file.key] else { return file }
+      if !seen.contains(stream.number), !accepts(stream, file) { return file }
+      // It is that stream's, which finds it by itself; under its old path only its content will tell.
+      if stream.input != nil || stream.identity.path != path { renamedUnseen[path] = nil }
+      return nil
     }
   }
 
-  /// Every file was looked at: only what can't be decided yet of those that left the patterns is to be remembered.
+  /// Every file was looked at: of those that left the patterns only what can't be decided yet is to be remembered.
   private func forgetUnseen(_ renamed: [FoundFile]) {
     writtenUnseen.removeAll(keepingCapacity: true)
-    for file in renamed where byPath[file.path] != nil || copies[file.key] != nil { renamedUnseen[file.path] = nil }
+    for file in renamed where copies[file.key] != nil { renamedUnseen[file.path] = nil }
   }
 
   /// Whether a file with the stream's device and inode is the stream's.
   private func accepts(_ stream: TailedStream, _ file: FoundFile) -> Bool {
-    // Open, the inode can't be given to another file. Closed, the content is compared when it is opened.
-    if stream.isMet { return !stream.isGone || stream.input != nil }
+    if stream.isMet {
+      // Open, the inode can't be given to another file. Closed, the content is compared when it is opened under the same path; under another
+      // one it is looked at now, for that may be a new file's path.
+      if stream.input != nil { return true }
+      if stream.isGone { return false }
+      if stream.identity.path == file.path { return true }
+      return resumeDecision(stream, file) == .goOn
+    }
     switch resumeDecision(stream, file) {
     case .goOn: return true
     case .startOver:
@@ -287,7 +301,7 @@ extension TailEngine {
     stream.isMet = true
     if configuration.once, !RotationName.isGzip(file.path.lastNameBytes) { stream.limit = file.size }
     // A file that was renamed before it was seen comes after its former path's file, and before the next one there.
-    let place = renamedUnseen[file.path]?.origin ?? file.path
+    let place = renamedUnseen.removeValue(forKey: file.path)?.origin ?? file.path
     if let former = vacated.removeValue(forKey: place) { follow(stream, former) }
     if place != file.path { vacated[place] = stream }
     log.found(file.path, stream.number)
@@ -362,7 +376,9 @@ extension TailEngine {
       lose(stream, upTo: stream.readEnd)
       forget(stream)
     }
-    if wasInPatterns, case .regular(let file) = FoundFile.look(at: path), file.key == key { begin(file, at: 0) }
+    if wasInPatterns || renamedUnseen[path] != nil, case .regular(let file) = FoundFile.look(at: path), file.key == key {
+      begin(file, at: 0)
+    }
     wantScan()
   }
 

@@ -23,6 +23,8 @@ final class TailEngine {
   static let rotatedQuiet: Duration = .seconds(3600)
   /// Inflating costs memory, so few compressed files are open at a time.
   static let mostCompressed = 2
+  /// Bufferfuls that are heard out in a scan: more than the kernel keeps by default.
+  static let mostDrains = 16
   /// Paths remembered between two scans for what inotify told of them.
   static let mostUnseen = 4096
   /// Checkpoints of one batch; a block's header has room for some hundred.
@@ -212,18 +214,21 @@ final class TailEngine {
     updateStatistics()
   }
 
-  private func drainWatcher() {
+  /// Hears what the watcher has to tell, in at most so many bufferfuls.
+  func drainWatcher(most: Int = 1) {
     guard let watcher else { return }
-    watcher.drain { change in
-      switch change {
-      case .modified(let path): wasWritten(path)
-      case .renamed(let path, let newPath): wasRenamed(path, to: newPath)
-      case .deleted(let path): wasDeleted(path)
-      case .names: scanIsWanted = true
-      case .overflow:
-        scanIsWanted = true
-        log.overflow()
-      }
+    for _ in 0..<most where !watcher.drain(hear) { return }
+  }
+
+  private func hear(_ change: DirectoryWatcher.Change) {
+    switch change {
+    case .modified(let path): wasWritten(path)
+    case .renamed(let path, let newPath): wasRenamed(path, to: newPath)
+    case .deleted(let path): wasDeleted(path)
+    case .names: scanIsWanted = true
+    case .overflow:
+      scanIsWanted = true
+      log.overflow()
     }
   }
 

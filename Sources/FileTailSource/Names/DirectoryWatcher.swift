@@ -64,10 +64,10 @@ final class DirectoryWatcher {
     return failure
   }
 
-  /// Hands over what has come; never waits. At most a bufferful, so that a storm of changes starves nobody.
-  func drain(_ body: (Change) -> Void) {
+  /// Hands over what has come; never waits. At most a bufferful, so that a storm of changes starves nobody. False when nothing had come.
+  func drain(_ body: (Change) -> Void) -> Bool {
     let got = read(fileDescriptor, buffer.baseAddress, buffer.count)
-    guard got > 0 else { return }
+    guard got > 0 else { return false }
     var position = 0
     var change = linux_inotify_change()
     while linux_inotify_next(buffer.baseAddress!, got, &position, &change) == 1 {
@@ -90,6 +90,7 @@ final class DirectoryWatcher {
         for old in renamed.removeValue(forKey: change.moved_to) ?? [] { for new in new { body(.renamed(old, to: new)) } }
       }
     }
+    return true
   }
 
   /// The path that changed, under each name that its directory is watched by.
