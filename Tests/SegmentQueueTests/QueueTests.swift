@@ -157,7 +157,7 @@ import Testing
       let reading = try opened.consumer("archive", kind: .sink)
       (queue, consumer) = (opened, reading)
       try await opened.writer(source: "app").writeDurably(["line"], upTo: 1)
-      #expect(try reading.read(from: .zero, limits: BatchLimits()) != nil)
+      #expect(try reading.read(from: .zero, limits: BatchLimits(maxBytes: 1 << 20)) != nil)
       await opened.close()
     }
     // Its threads are ending.

@@ -91,10 +91,7 @@ struct LogWriter {
   /// Writes a block again that a spoilt segment has lost: same lines, same offsets, new frame.
   mutating func appendAgain(_ block: StoredBlock, durableEnd: Offset) throws(FileError) -> StoredBlock {
     precondition(block.header.base == end, "blocks are written again in their order")
-    var header = block.header
-    header.salt = active.salt
-    header.durableEnd = durableEnd
-    let moved = StoredBlock(header, copying: block.deflated)
+    let moved = block.moved(salt: active.salt, durableEnd: durableEnd)
     try write(moved)
     return moved
   }
@@ -144,15 +141,24 @@ struct LogWriter {
   /// The spoilt file is never synced again. When part of it is durable it is cut there and counts up to there (the new segment's base
   /// ends it); sealing writes it anew. When
   /// nothing of it is, the new file takes its name by a rename, so that at each moment a complete snapshot bears the name.
-  mutating func replaceActive(durableEnd: Offset, durableTally: Tally, table: CheckpointTable) throws(FileError) {
+  ///
+  /// - Parameters:
+  ///   - keeping: the bytes of the spoilt file that stay; nil for those that readers know.
+  ///   - blocks: are in the new segment when it appears, on the disk: what may be durable where it was must not be gone for a moment.
+  mutating func replaceActive(
+    durableEnd: Offset, durableTally: Tally, table: CheckpointTable, keeping: Int64? = nil, moving blocks: [StoredBlock] = []
+  ) throws(FileError) {
     try clearHalfMade()
     var fresh = template
     fresh.tally = durableTally
     let spoilt = active
     if durableEnd > spoilt.segment.base {
-      let next = try Self.create(at: durableEnd, as: .active, in: store, snapshot: table, template: fresh)
-      try? spoilt.file.truncate(to: spoilt.segment.byteCount)
+      let next = try Self.create(
+        at: durableEnd, as: blocks.isEmpty ? .active : .temporary, in: store, snapshot: table, moving: blocks, template: fresh)
+      let kept = keeping ?? spoilt.segment.byteCount
+      try? spoilt.file.truncate(to: kept)
       spoilt.segment.update { state in
+        state.byteCount = kept
         state.end = durableEnd
         state.needsRepack = true
         state.file = nil
@@ -160,11 +166,11 @@ struct LogWriter {
       active = next
       store.append(next.segment)
     } else {
-      active = try Self.create(at: durableEnd, as: .temporary, in: store, snapshot: table, template: fresh)
+      active = try Self.create(at: durableEnd, as: .temporary, in: store, snapshot: table, moving: blocks, template: fresh)
       store.replaceLast(with: active.segment)
     }
-    end = durableEnd
-    tally = durableTally
+    end = blocks.last?.header.end ?? durableEnd
+    tally = blocks.last.map { Tally(after: $0.header) } ?? durableTally
   }
 
   /// What every header of this opening has.
@@ -187,7 +193,8 @@ struct LogWriter {
   }
 
   private static func create(
-    at base: Offset, as state: SegmentName.State, in store: SegmentStore, snapshot: CheckpointTable, template: Template
+    at base: Offset, as state: SegmentName.State, in store: SegmentStore, snapshot: CheckpointTable, moving blocks: [StoredBlock] = [],
+    template: Template
   ) throws(FileError) -> Active {
     let directory = store.directory
     let name = SegmentName(base, state).text
@@ -211,6 +218,11 @@ struct LogWriter {
         try block.member.withUnsafeBytes { bytes throws(FileError) in try file.write(bytes, at: position) }
         position += Int64(block.member.count)
       }
+      for block in blocks {
+        let moved = block.moved(salt: salt, durableEnd: base)
+        try moved.member.withUnsafeBytes { bytes throws(FileError) in try file.write(bytes, at: position) }
+        position += Int64(moved.member.count)
+      }
       try file.sync()
       if state == .temporary { try directory.rename(name, to: SegmentName(base, .active).text) }
       try directory.sync()
@@ -220,8 +232,19 @@ struct LogWriter {
     }
     let segment = Segment(
       Segment.State(
-        name: SegmentName(base, .active), byteCount: position, end: base, needsRepack: false, file: file, firstHeader: first))
+        name: SegmentName(base, .active), byteCount: position, end: blocks.last?.header.end ?? base, needsRepack: false, file: file,
+        firstHeader: first))
     return Active(segment: segment, file: file, salt: salt, position: position, createdAge: template.age)
+  }
+}
+
+extension StoredBlock {
+  /// The same lines and offsets in the frame of another segment.
+  fileprivate func moved(salt: UInt32, durableEnd: Offset) -> StoredBlock {
+    var header = header
+    header.salt = salt
+    header.durableEnd = durableEnd
+    return StoredBlock(header, copying: deflated)
   }
 }
 

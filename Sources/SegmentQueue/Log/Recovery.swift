@@ -177,44 +177,40 @@ struct Recovery {
       try writer.replaceActive(durableEnd: last.base, durableTally: Tally(after: header), table: table)
       return try open(writer, store, table, end: end)
     }
-    do throws(FileError) { try found.file.sync() } catch {
-      let older = try tableBefore(last, among: names, startsWithSnapshot: found.hasCompleteSnapshot)
-      try leave(found, of: segment, &writer, durableEnd: durableEnd, table: older, after: error)
+    let older = { try tableBefore(last, among: names, startsWithSnapshot: found.hasCompleteSnapshot) }
+    if found.headers.contains(where: { $0.header.kind != .snapshot && $0.header.base >= durableEnd }) {
+      try leave(found, of: segment, &writer, durableEnd: durableEnd, table: older())
+    } else {
+      do throws(FileError) { try found.file.sync() } catch {
+        notify(
+          QueueNotice(
+            .error, "the active segment can't be synced and is left; the log goes on in a new one", ("queue.segment", segment.name.text),
+            ("error", error.description)))
+        try leave(found, of: segment, &writer, durableEnd: durableEnd, table: older())
+      }
     }
     try directory.sync()
     return try open(writer, store, table, end: end)
   }
 
-  /// The sync of the found segment has failed: what is at or above D may be in the page cache only, and a second sync would say nothing
-  /// about it. It is written again in a new segment, which readers find in its place.
-  ///
-  /// When that fails too, the file is cut at D, if it can be: the next opening must not take those blocks for durable. They were never
-  /// acknowledged.
+  /// What is at or above D may be in the page cache only: its sync was still to come when the last process ended, or had failed, and after
+  /// that another one says nothing. So it is written again in a new segment, which takes its place once it is on the disk as a whole: some of
+  /// it may have been acknowledged, and no sound teller of that was left.
   private func leave(
-    _ found: Walk, of segment: Segment, _ writer: inout LogWriter, durableEnd: Offset, table: CheckpointTable, after error: FileError
+    _ found: Walk, of segment: Segment, _ writer: inout LogWriter, durableEnd: Offset, table: CheckpointTable
   ) throws {
-    notify(
-      QueueNotice(
-        .error, "the active segment failed and is left; its unsynced blocks are written again in a new one",
-        ("queue.segment", segment.name.text), ("error", error.description)))
     let split = found.headers.firstIndex { $0.header.kind != .snapshot && $0.header.base >= durableEnd } ?? found.headers.count
     let kept = found.headers[..<split]
     let position = split < found.headers.count ? found.headers[split].position : found.size
     var table = table
     for (header, _) in kept { table.apply(header.entries) }
-    do {
-      var blocks: [StoredBlock] = []
-      var scanner = BlockScanner(
-        found.file, queueID: queueID, range: position..<found.size, expecting: kept.last?.header.end, salt: kept.last?.header.salt)
-      while case .block(let block, _)? = try scanner.next() { blocks.append(block) }
-      segment.update { $0.byteCount = position }
-      try writer.replaceActive(
-        durableEnd: kept.last?.header.end ?? segment.base, durableTally: kept.last.map { Tally(after: $0.header) } ?? Tally(), table: table)
-      for block in blocks { _ = try writer.appendAgain(block, durableEnd: writer.active.segment.base) }
-    } catch {
-      try? found.file.truncate(to: position)
-      throw error
-    }
+    var blocks: [StoredBlock] = []
+    var scanner = BlockScanner(
+      found.file, queueID: queueID, range: position..<found.size, expecting: kept.last?.header.end, salt: kept.last?.header.salt)
+    while case .block(let block, _)? = try scanner.next() { blocks.append(block) }
+    let base = blocks.first?.header.base ?? kept.last?.header.end ?? segment.base
+    let tally = blocks.first.map { Tally(before: $0.header) } ?? kept.last.map { Tally(after: $0.header) } ?? Tally()
+    try writer.replaceActive(durableEnd: base, durableTally: tally, table: table, keeping: position, moving: blocks)
   }
 
   /// Starts the log in a new segment.
