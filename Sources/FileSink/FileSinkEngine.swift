@@ -235,7 +235,8 @@ extension DeliveryError {
   /// someone.
   init(_ error: FileError) {
     switch error.code {
-    case .permissionDenied, .notPermitted, .readOnlyFileSystem, .tooManySymbolicLinkLevels, .notDirectory, .isDirectory, .fileNameTooLong:
+    case .permissionDenied, .notPermitted, .readOnlyFileSystem, .tooManySymbolicLinkLevels, .notDirectory, .isDirectory, .fileNameTooLong,
+      .tooManyLinks, .invalidArgument:
       self.init(.waitForOperator, error.description)
     default: self.init(.retry(after: nil), error.description)
     }
