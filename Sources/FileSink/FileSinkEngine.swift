@@ -153,7 +153,7 @@ final class FileSinkEngine {
         let offset = try stop()
         guard offset == delivery.first else { return offset }
         throw DeliveryError(
-          .reject(status: "unreadable block"),
+          .unreadable(slice.range),
           "records \(slice.range.lowerBound)..<\(slice.range.upperBound) can't be decompressed (\(error)); run 'sluice queue verify' on the queue"
         )
       }

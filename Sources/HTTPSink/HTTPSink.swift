@@ -125,9 +125,14 @@ public final class HTTPSink: Sink {
     do {
       body = try RequestBody(slices, format: configuration.format, compression: configuration.compression)
     } catch {
+      let unreadable = slices.first { slice in
+        (try? RequestBody([slice], format: configuration.format, compression: configuration.compression)) == nil
+      }
+      let range = unreadable?.range ?? delivery.first..<delivery.next
       throw DeliveryError(
-        .waitForOperator,
-        "records \(delivery.first)..<\(delivery.next) can't be read from their block (\(error)); run 'sluice queue verify' on the queue")
+        .unreadable(range),
+        "records \(range.lowerBound)..<\(range.upperBound) can't be read from their block (\(error)); run 'sluice queue verify' on the queue"
+      )
     }
     let client = state.withLock { state in
       state.counters.requests += 1
