@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import RecordBlocks
 internal import SegmentQueue
 
 /// The command line. Every command is a type of its own under Commands and Queue.
@@ -54,6 +55,11 @@ enum Main {
     case let error as QueueError:
       DiagnosticOutput.shared.line("sluice: \(Escaping.escaped(error.description))")
       exit(ExitCode(error.code).rawValue)
+    case let damage as BlockDamage:
+      DiagnosticOutput.shared.line(
+        "sluice: \(damage.sentence): the records behind it can be had by their offset; run 'sluice queue verify', which says which they are"
+      )
+      exit(ExitCode.damaged.rawValue)
     default:
       // Help and version requests come as errors too. ArgumentParser's own code for a wrong command line is 64.
       let code = Sluice.exitCode(for: error)

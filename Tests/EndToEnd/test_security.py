@@ -368,6 +368,9 @@ def planted_logs(t):
         t.stop(run)
     t.pipeline(copy_pipeline(source='{ type: file, paths: ["logs/a-*", "logs/i-*"], rescan: 100ms }'))
     run = t.started(t.start_run())
+    with open(t.path("logs/i-plain.log"), "ab") as log:
+        log.write(b"followed\n")
+    t.until("the line before it", lambda: t.read("out.log").endswith(b"followed\n"), seconds=30, alive=run)
     # A file that becomes a pipe while it is followed, and a file again.
     for _ in range(3):
         os.rename(t.path("logs/i-plain.log"), t.path("i-plain.kept"))
@@ -379,7 +382,7 @@ def planted_logs(t):
         log.write(b"more\n")
     t.until("the line after it", lambda: t.read("out.log").endswith(b"more\n"), seconds=30, alive=run)
     t.stop(run)
-    t.equal(t.read("out.log"), b"linked\nplain\nmore\n", "what came out")
+    t.equal(t.read("out.log"), b"linked\nplain\nfollowed\nmore\n", "what came out")
 
 
 # Without privileges
@@ -738,7 +741,10 @@ sinks:
     t.equal(tail(t, "out.log", 12), b"sound\nthree\n", "the last lines")
     verified = ended(t, "queue", "verify", "q", seconds=60)
     t.equal(verified.popen.returncode, 5, f"exit code of verify\n{verified.stdout}{verified.stderr_tail}")
-    t.equal(ended(t, "queue", "cat", "q", seconds=60, stdout=subprocess.DEVNULL).popen.returncode, 0, "exit code of cat")
+    printed = ended(t, "queue", "cat", "q", seconds=60, stdout=subprocess.DEVNULL)
+    t.equal(printed.popen.returncode, 5, f"exit code of cat\n{printed.stderr_tail}")
+    t.contains(printed.stderr, "queue verify", "what cat says")
+    t.equal(t.sluice("queue", "cat", "q", "--from", str(base - 1), "--count", "1"), "sound\n", "what is behind it")
 
 
 def tail(t, name, count):
