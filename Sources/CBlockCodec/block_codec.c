@@ -7,12 +7,18 @@
 #include <string.h>
 #include <zlib.h>
 
-#if __has_include(<isa-l.h>)
+// SLUICE_WITHOUT_ISAL builds as on a machine without its header.
+#if !defined(SLUICE_WITHOUT_ISAL) && __has_include(<isa-l.h>)
 #define HAVE_ISAL 1
 #include <isa-l.h>
 #else
 #define HAVE_ISAL 0
 #endif
+
+int32_t block_codec_zlib_is_asked_for(void) {
+    const char *asked = getenv("SLUICE_CODEC");
+    return asked && strcmp(asked, "zlib") == 0;
+}
 
 #if HAVE_ISAL
 // Resolved at run time, so that a binary built beside ISA-L starts on a machine without it.
@@ -29,6 +35,8 @@ static struct {
 static pthread_once_t isal_once = PTHREAD_ONCE_INIT;
 
 static void isal_load(void) {
+    // Checksums included: what asks for zlib gets nothing of ISA-L.
+    if (block_codec_zlib_is_asked_for()) return;
     void *library = dlopen("libisal.so.2", RTLD_NOW | RTLD_LOCAL);
     if (!library) return;
     *(void **)&isal.deflate_init = dlsym(library, "isal_deflate_init");

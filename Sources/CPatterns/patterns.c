@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if __has_include(<pcre2.h>)
+// SLUICE_WITHOUT_PCRE2 builds as on a machine without its header.
+#if !defined(SLUICE_WITHOUT_PCRE2) && __has_include(<pcre2.h>)
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 

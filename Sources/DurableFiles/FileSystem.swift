@@ -21,7 +21,7 @@ public protocol Directory: AnyObject, Sendable {
   var path: FilePath { get }
   /// Opens a subdirectory; `create` makes it (mode 0700) in the file system, on the disk after ``sync()``.
   func subdirectory(_ name: String, create: Bool) throws(FileError) -> any Directory
-  /// Opens a file.
+  /// Opens a file; never waits. A directory, a named pipe or a socket in its place is an error.
   func open(_ name: String, _ mode: OpenMode) throws(FileError) -> any File
   /// The names in it, without `.` and `..`, sorted.
   func names() throws(FileError) -> [String]
@@ -63,13 +63,16 @@ public struct FileStatus: Sendable, Hashable {
   public var device: UInt64
   /// Its inode number on that device.
   public var inode: UInt64
+  /// How many names it has on its file system.
+  public var linkCount: Int
 
   /// The facts of a file.
-  public init(kind: Kind, size: Int64, device: UInt64, inode: UInt64) {
+  public init(kind: Kind, size: Int64, device: UInt64, inode: UInt64, linkCount: Int = 1) {
     self.kind = kind
     self.size = size
     self.device = device
     self.inode = inode
+    self.linkCount = linkCount
   }
 }
 
@@ -121,6 +124,19 @@ extension File {
 }
 
 extension Directory {
+  /// Opens a file that is written in place. One that has another name too is refused: what is written here would change it there.
+  public func openUnshared(_ name: String, _ mode: OpenMode) throws(FileError) -> any File {
+    let file = try open(name, mode)
+    let count = try file.status().linkCount
+    guard count <= 1 else {
+      throw FileError(
+        "write to", path.appending(name), .tooManyLinks,
+        "it has \(count) names (hard links), and what is written here would change it under the others; remove those, or put a copy in its place"
+      )
+    }
+    return file
+  }
+
   /// Replaces `name` as a whole: temporary file, sync, rename, directory sync. On the disk on return; before that the old content stands.
   public func replace(_ name: String, with bytes: [UInt8]) throws(FileError) {
     let temporary = name + ".tmp"

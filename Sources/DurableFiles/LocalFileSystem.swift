@@ -56,7 +56,14 @@ final class LocalDirectory: Directory {
   func subdirectory(_ name: String, create: Bool) throws(FileError) -> any Directory {
     if create, mkdirat(fd, name, 0o700) != 0, errno != EEXIST { throw FileError("create the directory", path.appending(name), lastErrno()) }
     let child = retryingInterrupts { openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) }
-    guard child >= 0 else { throw FileError("open the directory", path.appending(name), lastErrno()) }
+    guard child >= 0 else {
+      let code = lastErrno()
+      // The kernel says the same of a link as of a file: that it is no directory.
+      let isLink = code == .notDirectory && (try? status(name)?.kind) == .symbolicLink
+      throw FileError(
+        "open the directory", path.appending(name), code,
+        isLink ? "a symbolic link stands there, and Sluice follows none; put the directory itself in its place" : nil)
+    }
     return LocalDirectory(fd: child, path: path.appending(name))
   }
 
@@ -69,10 +76,22 @@ final class LocalDirectory: Directory {
     case .createNew: flags = O_RDWR | O_CREAT | O_EXCL
     }
     // O_NONBLOCK: a planted FIFO must not hang us; it means nothing for a regular file.
-    let file = retryingInterrupts { openat(fd, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600) }
-    guard file >= 0 else { throw FileError("open", path.appending(name), lastErrno()) }
-    return LocalFile(fd: file, path: path.appending(name))
+    let opened = retryingInterrupts { openat(fd, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0o600) }
+    guard opened >= 0 else {
+      let code = lastErrno()
+      throw FileError("open", path.appending(name), code, code == .noSuchAddressOrDevice ? Self.noFile : nil)
+    }
+    let file = LocalFile(fd: opened, path: path.appending(name))
+    var status = stat()
+    guard fstat(opened, &status) == 0 else { throw FileError("look at", file.path, lastErrno()) }
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR: throw FileError("open", file.path, .isDirectory)
+    case S_IFIFO, S_IFSOCK: throw FileError("open", file.path, .invalidArgument, Self.noFile)
+    default: return file
+    }
   }
+
+  private static let noFile = "a named pipe or a socket stands there and no file; move it away"
 
   func names() throws(FileError) -> [String] {
     let copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -187,7 +206,9 @@ extension FileStatus {
     case S_IFLNK: kind = .symbolicLink
     default: kind = .other
     }
-    self.init(kind: kind, size: Int64(status.st_size), device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    self.init(
+      kind: kind, size: Int64(status.st_size), device: UInt64(status.st_dev), inode: UInt64(status.st_ino),
+      linkCount: Int(status.st_nlink))
   }
 }
 

@@ -153,7 +153,7 @@ final class FileSinkEngine {
         let offset = try stop()
         guard offset == delivery.first else { return offset }
         throw DeliveryError(
-          .reject(status: "unreadable block"),
+          .unreadable(slice.range),
           "records \(slice.range.lowerBound)..<\(slice.range.upperBound) can't be decompressed (\(error)); run 'sluice queue verify' on the queue"
         )
       }
@@ -235,7 +235,8 @@ extension DeliveryError {
   /// someone.
   init(_ error: FileError) {
     switch error.code {
-    case .permissionDenied, .notPermitted, .readOnlyFileSystem, .tooManySymbolicLinkLevels, .notDirectory, .isDirectory, .fileNameTooLong:
+    case .permissionDenied, .notPermitted, .readOnlyFileSystem, .tooManySymbolicLinkLevels, .notDirectory, .isDirectory, .fileNameTooLong,
+      .tooManyLinks, .invalidArgument:
       self.init(.waitForOperator, error.description)
     default: self.init(.retry(after: nil), error.description)
     }

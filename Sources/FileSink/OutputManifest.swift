@@ -83,7 +83,7 @@ struct OutputManifest {
     if needsReplacing || lineCount > 2 * entries.count + 64 { return try replace() }
     // Until the sync has returned, nobody knows what the file holds.
     needsReplacing = true
-    let file = try directory.open(name, .update)
+    let file = try directory.openUnshared(name, .update)
     let line = entry.line
     try file.write(line, at: byteCount)
     try file.sync()

@@ -57,7 +57,7 @@ public final class StandardOutputSink: Sink {
       throw readerGone
     case .unreadable(let records):
       throw DeliveryError(
-        .reject(status: "unreadable block"), "records \(records) can't be decompressed; run 'sluice queue verify' on the queue")
+        .unreadable(records), "records \(records) can't be decompressed; run 'sluice queue verify' on the queue")
     case .failed(let reason): throw DeliveryError(.retry(after: nil), "\(name): cannot write: \(reason)")
     }
   }

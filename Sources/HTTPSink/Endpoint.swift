@@ -13,8 +13,8 @@ struct Endpoint: Sendable, Hashable {
   /// Parts that must not be shown, as they stand in the URL.
   let secrets: [String]
 
-  /// Takes `text` apart (RFC 3986), strictly: what a client would have to guess is refused.
-  init(_ text: String) throws(HTTPSink.ConfigurationError) {
+  /// Takes `text` apart (RFC 3986), strictly: what a client would have to guess is refused. `shownText` stands for it in messages.
+  init(_ text: String, shownAs shownText: String? = nil) throws(HTTPSink.ConfigurationError) {
     func refuse(_ message: String) -> HTTPSink.ConfigurationError { .init(key: "url", message: message) }
     guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"\"<>\\^`{|}".utf8.contains($0) }) else {
       throw refuse("has a blank, a control character or a letter beyond ASCII; write it percent-encoded (a host name as punycode)")
@@ -57,9 +57,15 @@ struct Endpoint: Sendable, Hashable {
     self.host = host
     usesTLS = scheme == "https"
     self.credentials = credentials
-    self.secrets = secrets
     url = origin + (path.isEmpty ? "/" : path) + (query.map { rest[$0...] } ?? "")
-    shown = origin + path
+    if let shownText {
+      shown = shownText
+      // Nobody but who wrote it knows which of them is the secret one.
+      secrets += path.split(separator: "/").map(String.init).filter { $0.utf8.count >= 8 && !shownText.contains("/\($0)") }
+    } else {
+      shown = origin + path
+    }
+    self.secrets = secrets
   }
 
   private static func hostAndPort(

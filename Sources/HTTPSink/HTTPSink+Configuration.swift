@@ -41,6 +41,9 @@ extension HTTPSink {
 
     /// Where requests go: `http` or `https`. A user and password in it become an `Authorization: Basic` header.
     public var url: String
+    /// What is told of `url` instead of it, when a part of its path is a secret; nil to tell scheme, host and path. User, password and
+    /// query are left out of either.
+    public var shownURL: String?
     /// See ``Format``.
     public var format = Format.lines
     /// See ``Compression-swift.enum``.

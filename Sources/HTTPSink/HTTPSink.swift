@@ -60,7 +60,7 @@ public final class HTTPSink: Sink {
   ///   - logger: gets no secrets and, for each delivery that succeeds, nothing.
   public init(_ configuration: Configuration, name: String, logger: Logger) throws(ConfigurationError) {
     try configuration.check()
-    let endpoint = try Endpoint(configuration.url)
+    let endpoint = try Endpoint(configuration.url, shownAs: configuration.shownURL)
     var headers = HTTPHeaders(configuration.headers.map { ($0.name, $0.value) })
     if !headers.contains(name: "User-Agent") { headers.add(name: "User-Agent", value: configuration.userAgent) }
     if !headers.contains(name: "Content-Type") {
@@ -71,6 +71,9 @@ public final class HTTPSink: Sink {
       let encoded = Text.base64(credentials)
       if !headers.contains(name: "Authorization") { headers.add(name: "Authorization", value: "Basic \(encoded)") }
       hidden.append(encoded)
+      let decoded = String(decoding: credentials, as: UTF8.self)
+      hidden.append(decoded)
+      if let colon = decoded.firstIndex(of: ":") { hidden.append(String(decoded[decoded.index(after: colon)...])) }
     }
     self.configuration = configuration
     self.endpoint = endpoint
@@ -125,9 +128,14 @@ public final class HTTPSink: Sink {
     do {
       body = try RequestBody(slices, format: configuration.format, compression: configuration.compression)
     } catch {
+      let unreadable = slices.first { slice in
+        (try? RequestBody([slice], format: configuration.format, compression: configuration.compression)) == nil
+      }
+      let range = unreadable?.range ?? delivery.first..<delivery.next
       throw DeliveryError(
-        .waitForOperator,
-        "records \(delivery.first)..<\(delivery.next) can't be read from their block (\(error)); run 'sluice queue verify' on the queue")
+        .unreadable(range),
+        "records \(range.lowerBound)..<\(range.upperBound) can't be read from their block (\(error)); run 'sluice queue verify' on the queue"
+      )
     }
     let client = state.withLock { state in
       state.counters.requests += 1
@@ -195,7 +203,7 @@ public final class HTTPSink: Sink {
     var tls = TLSConfiguration.makeClientConfiguration()
     if endpoint.usesTLS, let path = configuration.certificateAuthorityPath {
       do {
-        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
+        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(try CertificateFile.read(path)))
       } catch {
         throw DeliveryError(
           .waitForOperator,

@@ -44,13 +44,37 @@ struct Secrets: Sendable {
   init(_ values: [String]) {
     var all: Set<String> = []
     for value in values {
-      all.insert(value)
-      for word in value.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "," || $0 == ";" }) where word.utf8.count >= 8 {
-        all.insert(String(word))
+      var forms = [value]
+      let words = value.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "," || $0 == ";" })
+      forms += words.filter { $0.utf8.count >= 8 }.map(String.init)
+      // As JSON writes them, with and without its optional escape, and as HTML and a URL do.
+      for form in forms {
+        all.insert(form)
+        let json = form.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        all.formUnion([json, json.replacing("/", with: "\\/")])
+        all.insert(
+          form.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;").replacing("\"", with: "&quot;"))
+        all.formUnion(Self.percentEncoded(form))
       }
     }
     // The longest first: what is part of another must not cut that one in two.
     self.values = all.filter { $0.utf8.count >= 4 }.sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
+  }
+
+  /// Every byte but letters, digits and `-._~`, in capitals and in small letters.
+  private static func percentEncoded(_ text: String) -> [String] {
+    let digits = [Array("0123456789ABCDEF".utf8), Array("0123456789abcdef".utf8)]
+    return digits.map { digits in
+      var result: [UInt8] = []
+      for byte in text.utf8 {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+          result.append(byte)
+        default: result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        }
+      }
+      return String(decoding: result, as: UTF8.self)
+    }
   }
 
   /// `text` with every hidden value replaced by `***`.

@@ -115,6 +115,9 @@ public struct DeliveryError: Error, Sendable, CustomStringConvertible {
     case split
     /// These records can never be taken: `on_reject` decides. `status` is what the destination said, in a few words (`400`, say).
     case reject(status: String)
+    /// These records of the delivery have a sound block that doesn't give them: they never will be, whatever `on_reject` says. They are
+    /// passed over and counted as lost; what is before and behind them is delivered anew.
+    case unreadable(Range<Offset>)
     /// Nothing can succeed until someone acts (credentials, rights): wait, alarm, try again now and then.
     case waitForOperator
   }

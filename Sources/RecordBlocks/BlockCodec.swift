@@ -1,5 +1,4 @@
 internal import CBlockCodec
-internal import Glibc
 internal import Synchronization
 
 /// The compressor and decompressor of blocks: zlib, or ISA-L where it is there. Each writes and reads the same format; either reads the
@@ -10,7 +9,7 @@ public final class BlockCodec: Sendable {
   /// Which library does the work.
   public enum Kind: String, Sendable, Hashable { case zlib, isal = "ISA-L" }
 
-  /// ISA-L where it is there, else zlib. `SLUICE_CODEC=zlib` in the environment asks for zlib.
+  /// ISA-L where it is there, else zlib.
   public static let shared = BlockCodec(preferred)!
   /// Which library does the work.
   public let kind: Kind
@@ -27,10 +26,10 @@ public final class BlockCodec: Sendable {
   /// The library's name and version.
   public var description: String { "\(kind.rawValue) \(String(cString: block_codec_version(kind.code)))" }
 
-  private static var preferred: Kind {
-    if let asked = getenv("SLUICE_CODEC"), strcmp(asked, "zlib") == 0 { return .zlib }
-    return block_codec_isal_available() == 1 ? .isal : .zlib
-  }
+  private static var preferred: Kind { block_codec_isal_available() == 1 ? .isal : .zlib }
+
+  /// `SLUICE_CODEC=zlib` stands in the environment: then ISA-L isn't used for anything in this process, as if it weren't there.
+  public static var zlibIsAskedFor: Bool { block_codec_zlib_is_asked_for() == 1 }
 
   /// Compresses lines; the result can be joined with others (see ``GzipMember``).
   public func deflate(_ lines: UnsafeRawBufferPointer) -> DeflatedLines {

@@ -61,7 +61,7 @@ struct QueueDirectory {
   private static func open(_ root: any Directory, clock: any QueueClock, notify: @escaping @Sendable (QueueNotice) -> Void)
     throws(QueueError) -> QueueDirectory
   {
-    let lock = try asQueueError { () throws(FileError) in try root.open(LockFile.name, .create) }
+    let lock = try asQueueError { () throws(FileError) in try root.openUnshared(LockFile.name, .create) }
     let told = try asQueueError { () throws(FileError) in LockFile.decode(try lock.read(LockFile.byteCount, at: 0)) }
     guard try asQueueError({ () throws(FileError) in try take(lock) }) else {
       throw QueueError(

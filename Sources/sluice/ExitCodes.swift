@@ -40,11 +40,15 @@ enum ExitCode: Int32, CaseIterable {
 /// An error that ends the command: its exit code and the sentence that the user reads.
 struct CommandFailure: Error {
   let code: ExitCode
-  let message: String
+  /// Of several lines only where each is given by itself: a line feed in a name must not begin a line that seems to be ours.
+  let lines: [String]
+  var message: String { lines.joined(separator: "\n") }
 
-  init(_ code: ExitCode, _ message: String) {
+  init(_ code: ExitCode, _ message: String) { self.init(code, lines: message.isEmpty ? [] : [message]) }
+
+  init(_ code: ExitCode, lines: [String]) {
     self.code = code
-    self.message = message
+    self.lines = lines
   }
 
   init(_ error: QueueError) { self.init(ExitCode(error.code), error.description) }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import RecordBlocks
 internal import SegmentQueue
 
 /// The command line. Every command is a type of its own under Commands and Queue.
@@ -47,15 +48,24 @@ enum Main {
   private static func end(with error: any Error) -> Never {
     switch error {
     case let failure as CommandFailure:
-      if !failure.message.isEmpty { DiagnosticOutput.shared.line("sluice: \(Escaping.lines(failure.message))") }
+      for (number, line) in failure.lines.enumerated() {
+        DiagnosticOutput.shared.line((number == 0 ? "sluice: " : "") + Escaping.escaped(line))
+      }
       exit(failure.code.rawValue)
     case let error as QueueError:
-      DiagnosticOutput.shared.line("sluice: \(Escaping.lines(error.description))")
+      DiagnosticOutput.shared.line("sluice: \(Escaping.escaped(error.description))")
       exit(ExitCode(error.code).rawValue)
+    case let damage as BlockDamage:
+      DiagnosticOutput.shared.line(
+        "sluice: \(damage.sentence): the records behind it can be had by their offset; run 'sluice queue verify', which says which they are"
+      )
+      exit(ExitCode.damaged.rawValue)
     default:
       // Help and version requests come as errors too. ArgumentParser's own code for a wrong command line is 64.
       let code = Sluice.exitCode(for: error)
-      let message = Sluice.fullMessage(for: error)
+      let text = Sluice.fullMessage(for: error)
+      // Help is ours; an error quotes the command line, which a shell may have made of file names.
+      let message = code.isSuccess ? text : Escaping.lines(text)
       let fd = code.isSuccess ? STDOUT_FILENO : STDERR_FILENO
       if !message.isEmpty { Terminal.write(message.hasSuffix("\n") ? message : message + "\n", to: fd) }
       exit(code == .validationFailure ? ExitCode.usage.rawValue : code.rawValue)

@@ -36,9 +36,38 @@ import Testing
     let directory = try LocalFileSystem().directory(temporary.path, create: false)
     #expect(try directory.status("fifo")?.kind == .other)
     for mode in [OpenMode.read, .update, .create] {
-      #expect(throws: FileError.self) { _ = try directory.open("fifo", mode).read(1, at: 0) }
+      let error = #expect(throws: FileError.self) { _ = try directory.open("fifo", mode) }
+      #expect(
+        error?.description
+          == "cannot open \(temporary.path.appending("fifo")): a named pipe or a socket stands there and no file; move it away")
     }
     expectFailure(.fileExists) { _ = try directory.open("fifo", .createNew) }
+  }
+
+  @Test func `doesn't write to a file that has another name too`() throws {
+    let temporary = TemporaryDirectory()
+    let directory = try LocalFileSystem().directory(temporary.path, create: false)
+    try directory.open("one", .createNew).write([1], at: 0)
+    #expect(try directory.openUnshared("one", .update).read(9, at: 0) == [1])
+    #expect(link(temporary.path.appending("one").string, temporary.path.appending("two").string) == 0)
+    for name in ["one", "two"] {
+      for mode in [OpenMode.update, .create] { expectFailure(.tooManyLinks) { _ = try directory.openUnshared(name, mode) } }
+      #expect(try directory.open(name, .read).read(9, at: 0) == [1])
+    }
+    let error = #expect(throws: FileError.self) { _ = try directory.openUnshared("two", .update) }
+    #expect(error?.description.hasPrefix("cannot write to \(temporary.path.appending("two")): it has 2 names (hard links)") == true)
+    try directory.unlink("one")
+    _ = try directory.openUnshared("two", .update)
+  }
+
+  @Test func `says of a link in a directory's place that it is one`() throws {
+    let temporary = TemporaryDirectory()
+    #expect(symlink("/", temporary.path.appending("link").string) == 0)
+    let directory = try LocalFileSystem().directory(temporary.path, create: false)
+    for create in [false, true] {
+      let error = #expect(throws: FileError.self) { _ = try directory.subdirectory("link", create: create) }
+      #expect(error?.description.contains("a symbolic link stands there, and Sluice follows none") == true)
+    }
   }
 
   @Test func `goes on in an open directory that was moved`() throws {

@@ -116,6 +116,23 @@ def json_output(t):
         json.loads(t.sluice("push", "q", "--output", "json", stdin=more))
 
 
+@test("version says which codec is in use; SLUICE_CODEC=zlib asks for zlib, and either reads what the other wrote")
+def codec(t):
+    zlib = os.environ | {"SLUICE_CODEC": "zlib"}
+    t.equal(json.loads(t.sluice("version", "--output", "json", env=zlib))["codec"], "zlib", "the codec that was asked for")
+    t.contains(t.sluice("version", env=zlib), "(SLUICE_CODEC=zlib asks for it)", "version")
+    t.write("in.log", b"".join(b"line %d\n" % number for number in range(20_000)))
+    t.pipeline(COPY)
+    t.run("--once", "--drain", env=zlib)
+    t.same("in.log", "out.log")
+    t.sluice("queue", "verify", "q")
+    with open(t.path("in.log"), "ab") as log:
+        log.write(b"more\n" * 1000)
+    t.run("--once", "--drain")
+    t.same("in.log", "out.log")
+    t.sluice("queue", "verify", "q", env=zlib)
+
+
 @test("push, pull, cat, seek, seal and trim work on an idle queue")
 def idle(t):
     t.write("in.log", b"one\ntwo\nthree\n")

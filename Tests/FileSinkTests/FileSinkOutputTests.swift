@@ -180,7 +180,7 @@ import Testing
     #expect(try text(fixture.readAll()) == "a\n")
   }
 
-  @Test func `A block that can't be decompressed is rejected by itself, and what is before it is delivered`() async throws {
+  @Test func `A block that can't be decompressed is told by itself, and what is before it is delivered`() async throws {
     var queue = TestQueue()
     queue.append(["before"])
     queue.append(["damaged"])
@@ -190,7 +190,7 @@ import Testing
     let driver = SinkDriver(queue)
     let sink = try fixture.sink()
     let stopped = await #expect(throws: SinkDriver.Stopped.self) { try await driver.run(sink) }
-    #expect(stopped?.error.advice == .reject(status: "unreadable block"))
+    #expect(stopped?.error.advice == .unreadable(Offset(1)..<Offset(2)))
     #expect(stopped?.error.message.contains("records 1..<2") == true)
     #expect(driver.committed.cursor == Offset(1))
     // The runtime goes on after it without opening again.

@@ -33,4 +33,31 @@ import Testing
     let secrets = Secrets(["Bearer abcdefgh", "abcdefghij", "abc", ""])
     #expect(secrets.hidden(in: "got 'Bearer abcdefgh', abcdefghij and abcdefgh; abc stays") == "got '***', *** and ***; abc stays")
   }
+
+  @Test(arguments: [
+    #"a"b/c\d&e<f"#, #"a\"b/c\\d&e<f"#, #"a\"b\/c\\d&e<f"#, #"a&quot;b/c\d&amp;e&lt;f"#, "a%22b%2Fc%5Cd%26e%3Cf", "a%22b%2fc%5cd%26e%3cf",
+  ])
+  func `a secret is hidden as JSON, HTML and a URL write it, too`(form: String) {
+    #expect(Secrets([#"a"b/c\d&e<f"#]).hidden(in: "[\(form)]") == "[***]")
+  }
+
+  @Test func `an endpoint with a secret in its path shows what stands for it, and hides it in answers`() throws {
+    let endpoint = try Endpoint("https://u:p%40ss@h/hooks/t0ken-value?q=1", shownAs: "https://h/hooks/<from file:token>")
+    #expect(endpoint.shown == "https://h/hooks/<from file:token>")
+    #expect(endpoint.secrets.contains("t0ken-value") && !endpoint.secrets.contains("hooks"))
+    #expect(endpoint.url == "https://h/hooks/t0ken-value?q=1")
+  }
+
+  @Test func `a file of certificates is read whole, and a named pipe, a directory or nothing is refused at once`() throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-ca-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let content = Data((0..<300_000).map { UInt8(truncatingIfNeeded: $0) })
+    try content.write(to: directory.appendingPathComponent("file"))
+    #expect(mkfifo(directory.appendingPathComponent("fifo").path, 0o600) == 0)
+    #expect(try CertificateFile.read(directory.appendingPathComponent("file").path) == Array(content))
+    for name in ["fifo", "none", "."] {
+      #expect(throws: CertificateFile.Unreadable.self) { _ = try CertificateFile.read(directory.appendingPathComponent(name).path) }
+    }
+  }
 }

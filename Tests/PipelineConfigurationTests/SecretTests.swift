@@ -73,6 +73,19 @@ import Testing
       return
     }
     #expect(http.url.value == url && http.url.description == printed)
+    #expect(http.shownURL == nil)
+  }
+
+  @Test func `in a URL's path is shown by its file's name, and a file with the user doesn't uncover the password`() throws {
+    let loaded = try pipeline(
+      "sources: { in: { type: stdin } }\nsinks: { a: { type: http, url: 'https://${file:/run/secret}:literal@h/in/${file:/run/secret}?a=b' } }",
+      files: ["/run/secret": Self.secret])
+    guard case .http(let http) = loaded.sinks[0].kind else {
+      Issue.record("no HTTP sink")
+      return
+    }
+    #expect(http.url.description == "https://<redacted>@h/in/<from file:/run/secret>?<redacted>")
+    #expect(http.shownURL == "https://h/in/<from file:/run/secret>")
   }
 
   @Test(arguments: [

@@ -127,6 +127,34 @@ import Testing
     #expect(try Self.letters(await fixture.deadLetters()).map(\.offset) == Array(20..<30))
   }
 
+  @Test(arguments: [SinkRecovery.repeatsRange, .cutsBack], [RejectPolicy.deadLetter, .wait, .drop])
+  func `records that their block doesn't give are lost by themselves, whatever becomes of rejected ones`(
+    recovery: SinkRecovery, onReject: RejectPolicy
+  ) async throws {
+    let fixture = RunFixture()
+    let queue = try fixture.open()
+    try await queue.writer(source: "source").writeDurably(numbered(0..<40))
+    let missing = Offset(25)..<Offset(27)
+    let sink = ScriptedSink(recovery) { (delivery, _) async throws(DeliveryError) in
+      if (delivery.first..<delivery.next).overlaps(missing) { throw DeliveryError(.unreadable(missing), "no such records") }
+      return delivery.next
+    }
+    let runner = fixture.runner(
+      queue,
+      sinks: [
+        plan(sink) {
+          $0.batch.maxRecords = 10
+          $0.onReject = onReject
+        }
+      ])
+    #expect(await runner.run(until: .drained(timeout: nil)).ending == .drained)
+    #expect(sink.output == numbered(0..<25) + numbered(27..<40))
+    #expect(runner.status().sinks[0].dropped == 2)
+    #expect(queue.status().consumers[0].lostRecords == 2)
+    #expect(runner.status().deadLetters == nil)
+    await queue.close()
+  }
+
   @Test(arguments: [CrashKind.everythingKept, .unsyncedLost, .mixture])
   func `a crash at any moment leaves each rejected record exactly one dead letter`(kind: CrashKind) async throws {
     let lines = numbered(0..<20)

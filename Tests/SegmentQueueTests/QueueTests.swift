@@ -43,6 +43,30 @@ import Testing
     await queue.close()
   }
 
+  @Test func `a queue that lost every segment is looked at without harm, and what it is known to have had is a gap`() async throws {
+    let fixture = QueueFixture()
+    var queue = try fixture.open()
+    try await queue.writer(source: "app").writeDurably(numbered(0..<10), upTo: 10)
+    try queue.consumer("archive", kind: .sink).commit(Offset(4))
+    await queue.close()
+    let segments = try fixture.disk.directory(fixture.path.appending("segments"), create: false)
+    for name in try segments.names() { try segments.unlink(name) }
+    try segments.sync()
+
+    let files = try QueueFiles.open(fixture.path, fileSystem: fixture.disk)
+    #expect(files.durableEnd == Offset(10) && files.segments.isEmpty)
+    var entries: [Entry] = []
+    try files.read(from: .zero) { batch in
+      entries += try batch.entries
+      return true
+    }
+    #expect(entries == [.gap(.lostTail, records: 10, bytes: 0)])
+    #expect(try files.verify(progress: { _, _ in }, finding: { _ in }).blocks == 0)
+    queue = try fixture.open()
+    #expect(queue.durableEnd == Offset(10))
+    await queue.close()
+  }
+
   @Test func `a second opening is told who holds the queue`() async throws {
     let fixture = QueueFixture()
     let queue = try fixture.open()

@@ -52,6 +52,7 @@ internal import Testing
     ("plain text", "plain text"), ("a\nb\tc\rd", "a\\nb\\tc\\rd"), ("\u{1B}[2J", "\\u{1b}[2J"), ("back\\slash", "back\\\\slash"),
     ("\u{9B}31m", "\\u{9b}31m"),
     ("\u{202E}gpj.exe", "\\u{202e}gpj.exe"), ("é → ü", "é → ü"), ("\0", "\\u{0}"),
+    ("in\u{200B}vi\u{AD}si\u{FEFF}ble", "in\\u{200b}vi\\u{ad}si\\u{feff}ble"), ("\u{61C}\u{2066}\u{E0041}", "\\u{61c}\\u{2066}\\u{e0041}"),
   ])
   func `what a terminal obeys is written out`(text: String, escaped: String) {
     #expect(Escaping.escaped(text) == escaped)
@@ -110,5 +111,14 @@ internal import Testing
           x        1,204,113  be\\u{1b}hind
 
         """)
+  }
+}
+
+@Suite struct HazardTests {
+  @Test func `JSON has neither what a terminal obeys nor what can't be seen, and means the same`() throws {
+    let text = "\u{1B}\u{7F}\u{9B}\u{AD}\u{61C}\u{200D}\u{202E}\u{2028}\u{2069}\u{FEFF}\u{E0041}é\u{1F600}"
+    #expect(
+      JSONValue.string(text).line
+        == #""\u001b\u007f\u009b\u00ad\u061c\u200d\u202e\u2028\u2069\ufeff\udb40\udc41é"# + "\u{1F600}\"")
   }
 }

@@ -29,6 +29,8 @@ internal import Testing
     #expect(LiveArea.fit(["123456789"], columns: 6, rows: 24) == ["12345"])
     #expect(LiveArea.fit(["a", "b", "c", "d"], columns: 80, rows: 4) == ["a", "b", "  (2 more; make the window higher)"])
     #expect(LiveArea.fit(["a", "b", "c"], columns: 80, rows: 4) == ["a", "b", "c"])
+    // Wide characters take two columns: a line that wrapped would leave its beginning on view.
+    #expect(LiveArea.fit(["日本語日本語", "a\u{1F600}\u{1F600}\u{1F600}"], columns: 6, rows: 24) == ["日本", "a\u{1F600}\u{1F600}"])
   }
 }
 

@@ -9,7 +9,9 @@
 /// 0 is zlib, 1 is ISA-L.
 typedef int32_t block_codec_kind;
 
-/// Whether ISA-L can be used: compiled in, and its library loads.
+/// Whether the environment has SLUICE_CODEC=zlib: then ISA-L isn't even loaded.
+int32_t block_codec_zlib_is_asked_for(void);
+/// Whether ISA-L can be used: compiled in, its library loads, and zlib isn't asked for. Decided at the first call.
 int32_t block_codec_isal_available(void);
 /// A version string of the codec; static storage.
 const char *block_codec_version(block_codec_kind kind);

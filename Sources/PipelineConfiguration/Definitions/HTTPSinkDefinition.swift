@@ -76,6 +76,8 @@ public struct HTTPSinkDefinition: Sendable, Equatable {
 
   /// `http://…` or `https://…`, without a fragment. Prints without user, password and query.
   public var url: SecretText
+  /// What messages show of ``url`` when its path holds a file's content; nil when they may show scheme, host and path as they are.
+  public var shownURL: String?
   /// How a body holds its records.
   public var format: Format
   /// How a body travels.

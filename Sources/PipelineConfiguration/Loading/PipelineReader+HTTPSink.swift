@@ -11,6 +11,8 @@ extension PipelineReader {
     section.require("url", example: "https://collector.example/ingest")
     let url = readURL(section)
     var sink = HTTPSinkDefinition(url: url ?? SecretText(""))
+    // What was substituted stands between angle brackets, which no URL has.
+    if let shown = url.map({ HTTPURL.withoutRedactions($0.description) }), shown.contains("<") { sink.shownURL = shown }
     sink.format = section.value("format", .choice) ?? sink.format
     sink.compression = section.value("compression", .choice) ?? sink.compression
     if let batch = section.section("batch", example: "{ max_records: 5000, max_bytes: 1MiB }") { readBatch(batch, into: &sink.batch) }

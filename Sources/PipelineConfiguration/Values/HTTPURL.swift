@@ -24,9 +24,20 @@ enum HTTPURL {
     let mark = text.firstIndex(of: "?") ?? text.endIndex
     var result = text[..<mark] + (text[mark...].dropFirst().isEmpty ? text[mark...] : "?<redacted>")
     let start = result.firstRange(of: "://")?.upperBound ?? result.startIndex
-    let end = result[start...].firstIndex(of: "/") ?? result.endIndex
+    // A slash within `<from file:/run/secrets/user>` doesn't end the authority.
+    var depth = 0
+    let end =
+      result[start...].firstIndex { character in
+        depth += character == "<" ? 1 : character == ">" ? -1 : 0
+        return character == "/" && depth == 0
+      } ?? result.endIndex
     if let at = result[start..<end].lastIndex(of: "@") { result.replaceSubrange(start..<at, with: "<redacted>") }
     return String(result)
+  }
+
+  /// What ``redacted(_:)`` made, without the marks of what was left out.
+  static func withoutRedactions(_ redacted: String) -> String {
+    redacted.replacing("//<redacted>@", with: "//").replacing("?<redacted>", with: "")
   }
 
   /// The host of `host`, `host:port`, `[v6]`, `[v6]:port`; nil when it is malformed.

@@ -2,14 +2,14 @@ extension String {
   /// The text with control characters written out (`\u{1b}`), so that foreign text can't move the cursor of a terminal or forge a line of
   /// a log.
   var withoutControls: String {
-    guard unicodeScalars.contains(where: \.isControl) else { return self }
+    guard unicodeScalars.contains(where: \.isWrittenOut) else { return self }
     var result = ""
     for scalar in unicodeScalars {
       switch scalar {
       case "\n": result += "\\n"
       case "\t": result += "\\t"
       case "\r": result += "\\r"
-      default: if scalar.isControl { result += "\\u{\(String(scalar.value, radix: 16))}" } else { result.unicodeScalars.append(scalar) }
+      default: if scalar.isWrittenOut { result += "\\u{\(String(scalar.value, radix: 16))}" } else { result.unicodeScalars.append(scalar) }
       }
     }
     return result
@@ -23,11 +23,19 @@ extension String {
 }
 
 extension Unicode.Scalar {
-  /// C0, DEL, C1, and the line and paragraph separators and direction overrides that forge what a reader sees.
+  /// C0, DEL, C1, and the line and paragraph separators and direction overrides that forge what a reader sees: no path has them.
   var isControl: Bool {
     switch value {
     case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069: true
     default: false
+    }
+  }
+
+  /// A control, or what can't be seen: joiners, direction marks, tags. Some scripts need them in names, so they are only written out.
+  var isWrittenOut: Bool {
+    switch value {
+    case 0xAD, 0x61C, 0x180E, 0x200B...0x200F, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE007F: true
+    default: isControl
     }
   }
 }

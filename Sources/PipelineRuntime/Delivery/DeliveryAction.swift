@@ -43,7 +43,7 @@ struct DeliveryVerdict: Sendable, Equatable {
   /// What the destination said.
   var status: String
 
-  enum Reason: String, Sendable { case rejected, tooLarge = "too_large", retriesExhausted = "retries_exhausted" }
+  enum Reason: String, Sendable { case rejected, tooLarge = "too_large", retriesExhausted = "retries_exhausted", unreadable }
 }
 
 /// What the machine knows of the batch in hand.

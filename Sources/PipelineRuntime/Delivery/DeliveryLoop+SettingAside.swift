@@ -16,11 +16,13 @@ extension DeliveryLoop {
   func setAside(_ verdict: DeliveryVerdict) async {
     let dropped: UInt64
     let kept: UInt64
+    // There is nothing to keep of what can't be read.
+    let isDropped = plan.onReject == .drop || verdict.reason == .unreadable
     switch plan.onReject {
-    case .drop:
+    case _ where isDropped:
       dropped = UInt64(verdict.range.upperBound - verdict.range.lowerBound)
       kept = 0
-    case .deadLetter, .wait:
+    case .deadLetter, .wait, .drop:
       dropped = 0
       progress.change { $0.activity = .settingAside }
       do { kept = try await keepAsDeadLetters(verdict) } catch {
@@ -31,7 +33,7 @@ extension DeliveryLoop {
       }
     }
     // The sink's state speaks of what was delivered, and nothing was.
-    guard commit(verdict.range.upperBound, inFlightEnd: nil, state: nil, dropping: plan.onReject == .drop) else { return }
+    guard commit(verdict.range.upperBound, inFlightEnd: nil, state: nil, dropping: isDropped) else { return }
     machine.didSetAside(verdict)
     progress.change {
       $0.dropped += dropped
@@ -40,7 +42,11 @@ extension DeliveryLoop {
     let metadata: Logger.Metadata = [
       "range": "\(verdict.range)", "status": "\(escapedForLog(verdict.status, limit: 200))", "records": "\(dropped + kept)",
     ]
-    if dropped > 0 {
+    if verdict.reason == .unreadable {
+      say(
+        .error, "a block with sound checksums doesn't give its records; they are lost to this consumer, its neighbours are served",
+        "run 'sluice queue verify' on the queue", metadata)
+    } else if dropped > 0 {
       say(.warning, "records that the destination rejects were dropped", verdict.reason.rawValue, metadata)
     } else {
       say(.warning, "records that the destination rejects went to the dead-letter queue", verdict.reason.rawValue, metadata)

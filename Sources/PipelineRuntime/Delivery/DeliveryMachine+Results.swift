@@ -80,6 +80,15 @@ extension DeliveryMachine {
       expect(range.lowerBound + batch.recordCount / 2)
     case .split: reject(range, .tooLarge, "too large", at: now)
     case .reject(let status): reject(range, .rejected, status, at: now)
+    case .unreadable(let records):
+      let (start, end) = (max(records.lowerBound, range.lowerBound), min(records.upperBound, range.upperBound))
+      if start > range.lowerBound {
+        // What is before them goes first, by itself.
+        expect(range.upperBound)
+        expect(min(start, range.upperBound))
+      } else {
+        verdict = DeliveryVerdict(range: start..<max(end, start + 1), reason: .unreadable, status: "unreadable block")
+      }
     case .waitForOperator:
       failures += 1
       expect(range.upperBound)

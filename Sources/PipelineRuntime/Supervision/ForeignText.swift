@@ -17,7 +17,9 @@ func escapedForLog(_ text: String, limit: Int = 2000) -> String {
     case 0x0A: result += "\\n"
     case 0x0D: result += "\\r"
     case 0x09: result += "\\t"
-    case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: result += "\\u{\(String(scalar.value, radix: 16))}"
+    case 0..<0x20, 0x7F..<0xA0, 0xAD, 0x61C,
+      0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE007F:
+      result += "\\u{\(String(scalar.value, radix: 16))}"
     default: result.unicodeScalars.append(scalar)
     }
   }

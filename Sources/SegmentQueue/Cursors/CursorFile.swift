@@ -29,7 +29,7 @@ struct CursorFile {
     self.name = name
     do throws(FileError) {
       guard try directory.status(name) != nil else { return nil }
-      file = try directory.open(name, .update)
+      file = try directory.openUnshared(name, .update)
       let bytes = try file.read(2 * CursorRecord.slotByteCount, at: 0)
       slots = bytes.withUnsafeBytes { bytes in
         [0, 1].map { index in

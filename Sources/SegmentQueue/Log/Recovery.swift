@@ -255,7 +255,7 @@ struct Recovery {
   }
 
   private func walk(_ name: SegmentName, headersOnly: Bool) throws -> Walk {
-    let file = try directory.open(name.text, name.state == .active ? .update : .read)
+    let file = try name.state == .active ? directory.openUnshared(name.text, .update) : directory.open(name.text, .read)
     let size = try file.status().size
     var scanner = BlockScanner(file, queueID: queueID, range: 0..<size, expecting: name.base, headersOnly: headersOnly)
     var walk = Walk(size: size, end: name.base, file: file)

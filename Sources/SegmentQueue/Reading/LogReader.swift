@@ -65,8 +65,12 @@ final class LogReader {
           cut = try Self.cut(
             block, from: next, records: limits.maxRecords - records, bytes: limits.maxBytes - bytes, needsOne: slices.isEmpty)
         } catch {
-          throw QueueError(
-            .damaged, "the block at offset \(header.base) has sound checksums but doesn't inflate; run 'sluice queue verify'")
+          // Sound checksums around data that doesn't give what the header says: nobody will ever have these records.
+          if !slices.isEmpty { break reading }
+          let missing = Gap(
+            reason: .corruptBlock, records: UInt64(header.end - next), bytes: 0, firstTime: header.firstTime, lastTime: header.lastTime)
+          return QueueBatch(
+            first: next, next: header.end, content: .gap(missing), byteCount: 0, recordCount: 0, tally: Tally(after: header))
         }
         guard cut.records > 0 else { break reading }
         slices.append(BlockSlice(block, next..<next + cut.records))
@@ -213,13 +217,16 @@ final class LogReader {
   private func scan(for offset: Offset) throws(FileError) -> Entry? {
     let directory = source.store.directory
     guard let current = source.store.segment(containing: offset) else {
-      // Before the first segment: gone. The consumer's own loss record knows more; here only the range is known.
-      let start = source.store.startOffset
-      let after = try source.store.all.first?.header(in: directory, queueID: source.store.queueID).map { Tally(before: $0) } ?? Tally()
+      // Before the first segment: gone. The consumer's own loss record knows more; here only the range is known. Without any segment all is
+      // gone that was told to be durable.
+      let first = source.store.all.first
+      let start = first?.base ?? source.durableEnd()
+      let after = try first?.header(in: directory, queueID: source.store.queueID).map { Tally(before: $0) } ?? Tally()
       let records = after.records > tally.records ? after.records - tally.records : UInt64(start - offset)
       return .gap(
         Gap(
-          reason: .retention, records: records, bytes: after.bytes > tally.bytes ? after.bytes - tally.bytes : 0, firstTime: 0, lastTime: 0),
+          reason: first == nil ? .lostTail : .retention, records: records, bytes: after.bytes > tally.bytes ? after.bytes - tally.bytes : 0,
+          firstTime: 0, lastTime: 0),
         offset..<start, after)
     }
     if segment !== current || file == nil {

@@ -22,11 +22,16 @@ struct VersionCommand: ParsableCommand {
       ]),
       text: """
         sluice \(Self.version)
-        codec  \(codec.description)\(codec.kind == .zlib ? " (with libisal-dev installed at build time, ISA-L is used: four to six times as fast)" : "")
+        codec  \(codec.description)\(Self.advice(codec))
         PCRE2  \(hasPatterns ? "yes" : "no (multiline needs it: install libpcre2-dev and build again)")
         Swift  \(Self.compiler)
 
         """)
+  }
+
+  private static func advice(_ codec: BlockCodec) -> String {
+    if BlockCodec.zlibIsAskedFor { return " (SLUICE_CODEC=zlib asks for it)" }
+    return codec.kind == .zlib ? " (with libisal-dev installed at build time, ISA-L is used: four to six times as fast)" : ""
   }
 
   /// The compiler that built this; only its minor version can be asked for.

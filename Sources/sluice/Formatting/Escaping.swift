@@ -18,7 +18,7 @@ enum Escaping {
     return result
   }
 
-  /// Like ``escaped(_:)``, but lines stay lines: for messages of several lines that are ours but for the names in them.
+  /// Like ``escaped(_:)``, but lines stay lines: only for what has no foreign text in it that could hold a line feed.
   static func lines(_ text: String) -> String {
     text.split(separator: "\n", omittingEmptySubsequences: false).map { escaped(String($0)) }.joined(separator: "\n")
   }
@@ -30,10 +30,14 @@ enum Escaping {
     return "\"" + escaped(text).replacing("\"", with: "\\\"") + "\""
   }
 
-  private static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
+  private static func needsEscape(_ scalar: Unicode.Scalar) -> Bool { scalar == "\\" || isHazard(scalar) }
+
+  /// Control characters (C0, DEL, C1), line and paragraph separators, and what can't be seen or turns the direction of text: joiners,
+  /// marks, overrides, isolates, tags.
+  static func isHazard(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
-    case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
-    case 0x5C: true
+    case 0..<0x20, 0x7F..<0xA0: true
+    case 0xAD, 0x61C, 0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE007F: true
     default: false
     }
   }

@@ -1,3 +1,4 @@
+internal import DurableFiles
 internal import Glibc
 internal import RecordBlocks
 internal import SystemPackage
@@ -39,14 +40,27 @@ final class FileDestination: PullDestination {
     partial = inPlace ? path : path + ".partial"
     isCompressed = path.hasSuffix(".gz")
     var status = stat()
-    if !replace, lstat(path, &status) == 0 {
-      throw CommandFailure(.usage, "\(path) is there already; give another name to --output, or --replace to lose what is in it")
+    if lstat(path, &status) == 0 {
+      guard replace else {
+        throw CommandFailure(.usage, "\(path) is there already; give another name to --output, or --replace to lose what is in it")
+      }
+      guard status.st_mode & S_IFMT == S_IFREG else {
+        throw CommandFailure(
+          .usage, "\(path) is no regular file, and --replace takes the place of nothing else; give another name to --output")
+      }
     }
-    fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    // What bears the name goes, what is left of an earlier pull too, and the file is always a new one: nobody else's link, pipe or file is
+    // opened, nor one that others may read.
+    if lstat(partial, &status) == 0, unlink(partial) != 0 { throw Self.failure("remove what is left at", partial) }
+    fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard fd >= 0 else { throw Self.failure("create", partial) }
   }
 
-  deinit { if fd >= 0 { close(fd) } }
+  deinit {
+    guard fd >= 0 else { return }
+    close(fd)
+    if !inPlace { unlink(partial) }
+  }
 
   func write(_ slices: [BlockSlice]) throws {
     if isCompressed {
@@ -73,11 +87,12 @@ final class FileDestination: PullDestination {
 
   private func put(_ bytes: UnsafeRawBufferPointer) throws(CommandFailure) {
     let code = Terminal.writeAll(bytes, to: fd)
-    if code != 0 { throw CommandFailure(.failure, "cannot write \(partial): \(String(cString: strerror(code))); nothing was committed") }
+    guard code != 0 else { return }
+    throw CommandFailure(.failure, "\(FileError("write", FilePath(partial), Errno(rawValue: code))); nothing was committed")
   }
 
   private static func failure(_ operation: String, _ path: String) -> CommandFailure {
-    CommandFailure(.failure, "cannot \(operation) \(path): \(String(cString: strerror(errno))); nothing was committed")
+    CommandFailure(.failure, "\(FileError(operation, FilePath(path), Errno(rawValue: errno))); nothing was committed")
   }
 }
 

@@ -114,6 +114,7 @@ private let file = SinkComponent(type: "file") { context in
 private let http = SinkComponent(type: "http") { context in
   guard case .http(let http) = context.definition.kind else { throw Mismatch() }
   var configuration = HTTPSink.Configuration(url: http.url.value)
+  configuration.shownURL = http.shownURL
   configuration.format = http.format == .lines ? .lines : .jsonArray
   configuration.compression = http.compression == .gzip ? .gzip : .none
   configuration.headers = http.headers.map { HTTPSink.Configuration.Header($0.name, $0.value.value) }

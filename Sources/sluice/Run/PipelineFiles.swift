@@ -9,7 +9,7 @@ enum PipelineFiles {
       return try PipelineLoader(environment: environment()).load(files)
     } catch {
       // As `FILE:LINE:COLUMN: message`, nothing before it: editors jump to that.
-      for error in error.errors { DiagnosticOutput.shared.line(Escaping.lines(error.description)) }
+      for error in error.errors { DiagnosticOutput.shared.line(Escaping.escaped(error.description)) }
       throw CommandFailure(.usage, "")
     }
   }

@@ -275,7 +275,7 @@ final class PipelineHost: Sendable {
         "sink '\(rest.name)' has \(HumanText.count(rest.lagRecords, "record")) (\(HumanText.bytes(rest.lagBytes))) left"
           + (rest.lastError.map { "; its last error: \($0)" } ?? "")
       }
-      return CommandFailure(.leftOver, lines.joined(separator: "\n") + "\nthe next run goes on with them")
+      return CommandFailure(.leftOver, lines: lines + ["the next run goes on with them"])
     }
     if outcomes.contains(where: { $0.ending == .stopped }), exitCodeWhenStopped != .success {
       return CommandFailure(exitCodeWhenStopped, "stopped by a signal before everything was done; the next run goes on")

@@ -6,7 +6,7 @@ final class ProgressBar {
   private var drawn: ContinuousClock.Instant?
 
   init(_ title: String, output: DiagnosticOutput = .shared) {
-    self.title = title
+    self.title = Escaping.escaped(title)
     self.output = output
   }
 
