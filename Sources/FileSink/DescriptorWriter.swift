@@ -55,6 +55,24 @@ struct DescriptorWriter {
   /// Writes the lines of `slices`, small ones gathered. What an earlier, interrupted try under the same key has written isn't written
   /// again.
   mutating func write(_ slices: [BlockSlice], key: String, interruptedBy wake: WakeSignal) -> Outcome {
+    begin(key)
+    let outcome = write(slices, interruptedBy: wake)
+    if case .done = outcome { progress = ("", 0, .none) }
+    return outcome
+  }
+
+  /// Writes a line of our own, which has its line feed; an earlier line that had none in its input is ended first.
+  mutating func write(line: String, key: String, interruptedBy wake: WakeSignal) -> Outcome {
+    begin(key)
+    let bytes = (withheld == .none ? [] : [0x0A]) + Array(line.utf8)
+    withheld = .none
+    let outcome = bytes.withUnsafeBytes { write($0, interruptedBy: wake) }
+    if case .done = outcome { progress = ("", 0, .none) }
+    return outcome
+  }
+
+  /// A delivery begins, or one that was interrupted goes on where it was.
+  private mutating func begin(_ key: String) {
     if progress.key == key {
       withheld = progress.withheld
       bytesToSkip = progress.bytes
@@ -62,9 +80,6 @@ struct DescriptorWriter {
       progress = (key, 0, withheld)
       bytesToSkip = 0
     }
-    let outcome = write(slices, interruptedBy: wake)
-    if case .done = outcome { progress = ("", 0, .none) }
-    return outcome
   }
 
   private mutating func write(_ slices: [BlockSlice], interruptedBy wake: WakeSignal) -> Outcome {

@@ -173,10 +173,8 @@ final class FileSinkEngine {
 
   private func deliver(_ gap: Gap, of delivery: Delivery) throws(DeliveryError) -> Offset {
     if configuration.writeGaps {
-      let text =
-        "{\"sluice_gap\":{\"first\":\(delivery.first),\"next\":\(delivery.next),\"reason\":\"\(gap.reason.name)\",\"records\":\(gap.records),\"bytes\":\(gap.bytes)}}\n"
       let isCompressed = configuration.path.isCompressed
-      let piece = OutputPiece(text, compressed: isCompressed, codec: codec)
+      let piece = OutputPiece(gap.line(for: delivery), compressed: isCompressed, codec: codec)
       let endsLine = output.map { $0.withheld != .none } ?? false
       let lineFeed = OutputPiece("\n", compressed: isCompressed, codec: codec)
       let byteCount = piece.byteCount + (endsLine ? lineFeed.byteCount : 0)

@@ -22,13 +22,19 @@ public final class StandardOutputSink: Sink {
   private let isReaderGone = Atomic(false)
   private let onReaderGone: @Sendable () -> Void
   private let name: String
+  private let writeGaps: Bool
 
   /// A sink that writes to `fileDescriptor`, which stays open and the caller's.
   ///
   /// Opening it makes the process ignore `SIGPIPE`, unless that has a handler: a reader that goes away must not end the process.
-  /// - Parameter onReaderGone: called once, on the sink's thread, when nobody reads the other end any more.
-  public init(name: String = "standard output", fileDescriptor: Int32 = 1, onReaderGone: @escaping @Sendable () -> Void = {}) {
+  /// - Parameters:
+  ///   - writeGaps: whether a gap is written too, as one line of JSON. Otherwise the output just goes on after it.
+  ///   - onReaderGone: called once, on the sink's thread, when nobody reads the other end any more.
+  public init(
+    name: String = "standard output", fileDescriptor: Int32 = 1, writeGaps: Bool = false, onReaderGone: @escaping @Sendable () -> Void = {}
+  ) {
     self.name = name
+    self.writeGaps = writeGaps
     self.onReaderGone = onReaderGone
     output = Mutex(DescriptorWriter(fileDescriptor))
   }
@@ -39,13 +45,20 @@ public final class StandardOutputSink: Sink {
   /// Prepares the process and the descriptor. `start` has nothing to tell: this sink's state is empty.
   public func open(_ start: SinkStart) async throws(DeliveryError) { output.withLock { $0.prepare() } }
 
-  /// Writes a delivery; returns when the kernel has all of it. Blocks while the reader takes nothing. Gaps are passed over.
+  /// Writes a delivery; returns when the kernel has all of it. Blocks while the reader takes nothing. Gaps are passed over
+  /// unless they are to be written.
   public func deliver(_ delivery: Delivery) async throws(DeliveryError) -> Offset {
     if isReaderGone.load(ordering: .relaxed) { throw readerGone }
-    guard case .records(let slices) = delivery.content else { return delivery.next }
     let wake = WakeSignal()
     let result = await withTaskCancellationHandler {
-      output.withLock { writer in writer.write(slices, key: delivery.idempotencyKey, interruptedBy: wake) }
+      output.withLock { writer in
+        switch delivery.content {
+        case .records(let slices): writer.write(slices, key: delivery.idempotencyKey, interruptedBy: wake)
+        case .gap(let gap):
+          writeGaps
+            ? writer.write(line: gap.line(for: delivery), key: delivery.idempotencyKey, interruptedBy: wake) : .done
+        }
+      }
     } onCancel: {
       wake.signal()
     }

@@ -37,7 +37,7 @@ public struct Gap: Sendable, Hashable {
   public var records: UInt64
   /// How many bytes of lines, line feeds included, as far as known.
   public var bytes: UInt64
-  /// Wall time of the first and last loss, nanoseconds since 1970.
+  /// Wall time of the first and last loss, nanoseconds since 1970; for unreadable blocks, the time at which they were written.
   public var firstTime: Int64
   /// See ``firstTime``.
   public var lastTime: Int64

@@ -23,6 +23,9 @@ struct QueueDirectory {
   var cursors: [(String, Result<CursorFile, QueueError>)]
   var recovered: Recovery.Result
 
+  /// A restart that takes less isn't worth a sync for each consumer. Nanoseconds.
+  private static let leastAbsence: UInt64 = 1_000_000_000
+
   private static let ownNames: Set<String> = [
     LockFile.name, QueueIdentity.name, QueueIdentity.name + ".tmp", "segments", "consumers", "quarantine",
   ]
@@ -89,7 +92,7 @@ struct QueueDirectory {
       return identity
     }
     try asQueueError { () throws(FileError) in try root.sync() }
-    let cursors = try readCursors(folders.1, identity.id)
+    var cursors = try readCursors(folders.1, identity.id)
     var toldEnds: [Offset] = []
     for case (_, .success(let file)) in cursors {
       toldEnds.append(file.current.cursor)
@@ -98,10 +101,21 @@ struct QueueDirectory {
     if let told, told.queueIDHigh == identity.id.high { toldEnds.append(told.durableEnd) }
     let quarantine = Quarantine(directory: folders.2)
     let recovery = Recovery(
-      directory: folders.0, quarantine: quarantine, clock: clock, notify: notify, toldEnds: toldEnds, queueID: identity.id)
+      directory: folders.0, quarantine: quarantine, clock: clock, notify: notify, toldEnds: toldEnds, queueID: identity.id,
+      agedWhileClosed: { time in
+        // A crash before the first block of this age leaves them ahead of it: that only holds more.
+        guard time >= leastAbsence else { return }
+        for index in cursors.indices {
+          guard case .success(var file) = cursors[index].1 else { continue }
+          try? file.commit { $0.lastCallAge += time }
+          // Also after an error: the file knows that it is spoilt.
+          cursors[index].1 = .success(file)
+        }
+      })
+    let recovered = try recovery.run()
     return QueueDirectory(
       root: root, consumers: folders.1, lock: lock, identity: identity, quarantine: quarantine, cursors: cursors,
-      recovered: try recovery.run())
+      recovered: recovered)
   }
 
   /// Who only looks at a queue's files takes the lock for a moment, to see whether it is held: one that opens the queue waits that out.

@@ -69,7 +69,8 @@ public struct ConsumerStatus: Sendable, Hashable {
   public var lagBytes: UInt64
   /// Stored bytes from its place to the end.
   public var pinnedBytes: UInt64
-  /// Records that it lost: told to it as gaps, or gone from the queue and told next.
+  /// Records that were in the log and that it lost: told to it as gaps, or gone from the queue and told next. What gaps of the log tell is
+  /// in ``QueueStatus/totalLost``, for all consumers once.
   public var lostRecords: UInt64
   /// The same in bytes of lines.
   public var lostBytes: UInt64

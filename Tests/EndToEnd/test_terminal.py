@@ -1,8 +1,10 @@
 """What people and programs see: the live status on a terminal, JSON elsewhere, and the queue commands on an idle and on a held queue."""
 
+import base64
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -10,7 +12,7 @@ import termios
 import threading
 from fcntl import ioctl
 
-from harness import test
+from harness import background, test
 
 COPY = """
 queue: { path: q, max_size: 64MiB }
@@ -20,10 +22,10 @@ sinks: { out: { type: file, path: out.log } }
 ESCAPE = b"\x1b["
 
 
-def on_terminal(t, arguments, enough, term="xterm"):
+def on_terminal(t, arguments, enough, term="xterm", columns=100):
     """Runs sluice with a terminal for standard error until `enough(what it showed)`, then ends it with SIGTERM."""
     master, slave = pty.openpty()
-    ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     seen = bytearray()
 
     def reader():
@@ -63,6 +65,38 @@ def live_status(t):
     seen = on_terminal(t, ["run", "p.yaml"], status)
     t.equal(seen.count(ESCAPE + b"?25l"), seen.count(ESCAPE + b"?25h"), "the cursor is shown as often as it was hidden")
     t.true(b"stopping" in seen, "log lines come out above the status")
+
+
+@test("the live status tells when the queue will be full and because of whom, and when a consumer that is away will lose records and why")
+def live_forecast(t):
+    t.write("in.log", b"")
+    t.pipeline("""
+queue: { path: q, max_size: 16MiB, min_free_disk: 1MiB }
+sources: { app: { type: file, paths: [in.log] } }
+sinks: { out: { type: file, path: out.log } }
+consumers: { nightly: {}, weekly: { hold: 1MiB } }
+""")
+    stop = threading.Event()
+
+    def feed():
+        with open(t.path("in.log"), "ab", buffering=0) as log:
+            while not stop.wait(0.05):
+                log.write(b"".join(base64.b64encode(t.random.randbytes(300)) + b"\n" for _ in range(400)))
+
+    feeding = background(feed)
+
+    def forecasts(seen):
+        "the forecasts, and then the full queue"
+        return re.search(rb"full in [0-9.]+ (s|min [0-9]+ s) because of nightly", seen) and re.search(rb"weekly [^\n]*loses records in [^\n]* by hold", seen) \
+            and b"FULL because of nightly" in seen
+
+    try:
+        on_terminal(t, ["run", "p.yaml"], forecasts, columns=200)
+    finally:
+        stop.set()
+        feeding.result()
+    facts = {one["name"]: one for one in t.show()["consumers"]}
+    t.equal((facts["nightly"]["lost_records"], facts["out"]["lost_records"]), (0, 0), "who holds all, and who reads, lose nothing")
 
 
 @test("no live status with --no-status, nor on a dumb terminal")

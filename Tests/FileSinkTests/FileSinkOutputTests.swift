@@ -159,9 +159,9 @@ import Testing
     #expect(try told.names() == ["app-2026.log.gz"])
     #expect(
       try text(told.zcatAll()) == """
-        {"sluice_gap":{"first":0,"next":2,"reason":"lost_tail","records":2,"bytes":20}}
+        {"sluice_gap":{"first":0,"next":2,"reason":"lost_tail","records":2,"bytes":20,"first_time":"2026-09-01T13:20:00.000Z","last_time":"2026-09-01T13:20:00.000Z"}}
         a
-        {"sluice_gap":{"first":3,"next":8,"reason":"kernel_drop","records":5,"bytes":50}}
+        {"sluice_gap":{"first":3,"next":8,"reason":"kernel_drop","records":5,"bytes":50,"first_time":"2026-09-01T13:20:00.000Z","last_time":"2026-09-01T13:20:00.000Z"}}
         b
 
         """)

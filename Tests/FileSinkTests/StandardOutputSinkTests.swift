@@ -50,6 +50,25 @@ import Testing
     #expect(try written == queue.bytes)
   }
 
+  @Test(arguments: [false, true]) func `Gaps are passed over, or written as one line of JSON`(_ writeGaps: Bool) async throws {
+    var queue = TestQueue()
+    queue.append(["a"], unended: true)
+    queue.appendGap(5, .kernelDrop)
+    queue.append(["b"])
+    queue.appendGap(2, .lostTail, at: 0)
+    let ends = Ends()
+    let output = ends.readAll()
+    let sink = StandardOutputSink(fileDescriptor: ends.write, writeGaps: writeGaps)
+    try await SinkDriver(queue).run(sink)
+    await sink.close()
+    Glibc.close(ends.write)
+    let first =
+      #"{"sluice_gap":{"first":1,"next":6,"reason":"kernel_drop","records":5,"bytes":50,"first_time":"2026-09-01T13:20:00.000Z","last_time":"2026-09-01T13:20:00.000Z"}}"#
+    let second =
+      #"{"sluice_gap":{"first":7,"next":9,"reason":"lost_tail","records":2,"bytes":20,"first_time":null,"last_time":null}}"#
+    #expect(String(decoding: output.value, as: UTF8.self) == (writeGaps ? "a\n\(first)\nb\n\(second)\n" : "a\nb\n"))
+  }
+
   @Test func `Other users of the pipe still see it blocking`() async throws {
     let ends = Ends()
     let sink = StandardOutputSink(fileDescriptor: ends.write)

@@ -94,6 +94,7 @@ import Testing
           path: archive/app-%Y-%m-%d.log.gz
           timezone: Europe/Berlin
           rotate: { size: 1GiB, max_files: 30 }
+          gaps: true
         analytics:
           type: http
           url: https://collector.example/ingest
@@ -109,7 +110,7 @@ import Testing
           tls: { ca: own-ca.pem }
           retry: { initial: 100ms, max: 5m, attempts: 7 }
           on_reject: wait
-        screen: { type: stdout, hold: 2GiB }
+        screen: { type: stdout, hold: 2GiB, gaps: true }
       consumers:
         nightly: { mode: cursor, start_at: newest, hold: 7d }
         reports: {}
@@ -123,12 +124,13 @@ import Testing
       onReject: .wait)
     let pull = PullDefinition(
       every: .seconds(10), bytesPerSecond: 5 << 20, window: PullDefinition.Window(start: 22 * 60 + 30, end: 300), timezone: "Europe/Berlin")
-    let archive = FileSinkDefinition(path: "archive/app-%Y-%m-%d.log.gz", timezone: "Europe/Berlin", rotateBytes: 1 << 30, maxFiles: 30)
+    let archive = FileSinkDefinition(
+      path: "archive/app-%Y-%m-%d.log.gz", timezone: "Europe/Berlin", rotateBytes: 1 << 30, maxFiles: 30, writesGaps: true)
     #expect(
       loaded.sinks == [
         SinkDefinition(name: "archive", kind: .file(archive)),
         SinkDefinition(name: "analytics", kind: .http(http), pull: pull, startAt: .newest, hold: .share(percent: 50)),
-        SinkDefinition(name: "screen", kind: .standardOutput, hold: .bytes(2 << 30)),
+        SinkDefinition(name: "screen", kind: .standardOutput(writesGaps: true), hold: .bytes(2 << 30)),
       ])
     #expect(
       loaded.consumers == [
@@ -151,7 +153,7 @@ import Testing
     #expect(http.retry == HTTPSinkDefinition.Retry(initial: .seconds(1), max: .seconds(60), attempts: nil))
     #expect(http.timeout == .seconds(30) && http.connectTimeout == .seconds(5) && http.certificateAuthorityFile == nil)
     #expect(http.url.value == "http://[::1]:8080/in?x=1")
-    #expect(file.timezone == "UTC" && file.rotateBytes == nil && file.maxFiles == nil)
+    #expect(file.timezone == "UTC" && file.rotateBytes == nil && file.maxFiles == nil && !file.writesGaps)
     for sink in loaded.sinks {
       #expect(sink.pull == PullDefinition() && sink.startAt == .oldest && sink.hold == .all)
       #expect(sink.pull.every == nil && sink.pull.bytesPerSecond == nil && sink.pull.window == nil && sink.pull.timezone == "UTC")

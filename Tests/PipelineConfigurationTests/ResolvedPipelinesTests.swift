@@ -11,7 +11,7 @@ import Testing
       net: { type: syslog, listen: "udp://[::1]:5514", utc_offset: "-03:30" }
       in: { type: stdin, max_line: 1KiB }
     sinks:
-      archive: { type: file, path: archive/%Y/100%%-%m.log, rotate: { size: 5KiB, max_files: 2 }, hold: 33% }
+      archive: { type: file, path: archive/%Y/100%%-%m.log, rotate: { size: 5KiB, max_files: 2 }, gaps: true, hold: 33% }
       web:
         type: http
         url: https://h:8443/in
@@ -20,7 +20,7 @@ import Testing
         hold: 36h
         retry: { attempts: 3 }
         tls: { ca: ca.pem }
-      screen: { type: stdout, start_at: newest }
+      screen: { type: stdout, start_at: newest, gaps: true }
     consumers: { nightly: { hold: 1TiB }, other: {} }
     """#
 
@@ -74,6 +74,7 @@ import Testing
             rotate:
               size: none
               max_files: unlimited
+            gaps: false
             pull:
               every: none
               rate: none

@@ -219,6 +219,17 @@ private let badParts: [BadFile] = [
       #"p.yaml:2:74: sinks.a.rotate.max_files: expected a whole number such as 30 (1 to 1000000), or 'unlimited', got '0'"#,
     ]),
   BadFile(
+    "gaps that are neither written nor not",
+    yaml: #"""
+      sources: { app: { type: stdin } }
+      sinks: { a: { type: file, path: out/a.log, gaps: yes }, b: { type: stdout, gaps: 1GiB }, c: { type: http, url: "http://h/", gaps: true } }
+      """#,
+    mistakes: [
+      #"p.yaml:2:50: sinks.a.gaps: expected true or false, got 'yes'; did you mean 'true'?"#,
+      #"p.yaml:2:82: sinks.b.gaps: expected true or false, got '1GiB'"#,
+      #"p.yaml:2:125: unknown key 'gaps' in sinks.c; it belongs to sinks of type file or stdout, and this one is http"#,
+    ]),
+  BadFile(
     "an unknown time zone",
     yaml: #"""
       sources: { app: { type: stdin } }

@@ -52,25 +52,92 @@ import Testing
   @Test func `a reader with a bounded hold loses records when it is beyond it and space is needed`() {
     let bounded = reader("b", .bytes(300_000_000), pinned: 100, growth: 10)
     // 200 MB of the hold at 2 MB/s; the queue's bound is an eighth of a segment's share below its size.
-    #expect(forecast([bounded], stored: 900 * mega, inflow: 10 * mega).untilLoss(bounded) == .seconds(100))
-    #expect(forecast([bounded], stored: 100 * mega, inflow: 10 * mega).untilLoss(bounded)! > .seconds(100))
+    #expect(forecast([bounded], stored: 900 * mega, inflow: 10 * mega).untilLoss(bounded)?.time == .seconds(100))
+    #expect(forecast([bounded], stored: 100 * mega, inflow: 10 * mega).untilLoss(bounded)!.time > .seconds(100))
     let steady = reader("b", .bytes(300_000_000), pinned: 100, growth: 0)
-    #expect(forecast([steady], stored: 1000 * mega, inflow: 10 * mega).untilLoss(steady) == nil)
+    #expect(forecast([steady], stored: 1000 * mega, inflow: 10 * mega).untilLoss(steady)?.time == nil)
     let beyond = reader("b", .share(percent: 5), pinned: 100, growth: 0)
-    #expect(forecast([beyond], stored: 1000 * mega, inflow: 10 * mega).untilLoss(beyond) == .zero)
+    #expect(forecast([beyond], stored: 1000 * mega, inflow: 10 * mega).untilLoss(beyond)?.time == .zero)
   }
 
   @Test func `a reader that holds all loses only by age, by silence or when the oldest goes`() {
     let all = reader(pinned: 100, growth: 10)
-    #expect(forecast([all], stored: 999 * mega, inflow: 10 * mega).untilLoss(all) == nil)
-    #expect(forecast([all], stored: 999 * mega, inflow: 10 * mega) { $0.overflow = .dropOldest }.untilLoss(all) == .seconds(450))
+    #expect(forecast([all], stored: 999 * mega, inflow: 10 * mega).untilLoss(all)?.time == nil)
+    #expect(forecast([all], stored: 999 * mega, inflow: 10 * mega) { $0.overflow = .dropOldest }.untilLoss(all)?.time == .seconds(450))
     // 500 MB of lag came in at 10 MB/s: the oldest is 50 s old.
-    #expect(forecast([all], inflow: 10 * mega) { $0.maxAge = .seconds(80) }.untilLoss(all) == .seconds(30))
-    #expect(forecast([all], inflow: 10 * mega) { $0.maxAge = .seconds(20) }.untilLoss(all) == .zero)
+    #expect(forecast([all], inflow: 10 * mega) { $0.maxAge = .seconds(80) }.untilLoss(all)?.time == .seconds(30))
+    #expect(forecast([all], inflow: 10 * mega) { $0.maxAge = .seconds(20) }.untilLoss(all)?.time == .zero)
     var job = all
     job.kind = .pull
     job.silence = .seconds(6 * 86_400)
-    #expect(forecast([job], stored: 999 * mega, inflow: 10 * mega).untilLoss(job) == .seconds(86_400))
+    #expect(forecast([job], stored: 999 * mega, inflow: 10 * mega).untilLoss(job)?.time == .seconds(86_400))
+  }
+
+  @Test func `a loss is told with the rule that brings it`() {
+    func loss(_ reader: QueueForecast.Reader, stored: Double = 999, _ change: (inout QueueOptions) -> Void = { _ in })
+      -> QueueForecast.Loss?
+    {
+      forecast([reader], stored: stored * mega, inflow: 10 * mega, change).untilLoss(reader)
+    }
+    let all = reader(pinned: 100, growth: 10)
+    #expect(loss(all) { $0.maxAge = .seconds(80) } == QueueForecast.Loss(time: .seconds(30), cause: .maxAge))
+    #expect(loss(all) { $0.overflow = .dropOldest } == QueueForecast.Loss(time: .seconds(450), cause: .dropOldest))
+    #expect(loss(reader("b", .share(percent: 30), growth: 10)) == QueueForecast.Loss(time: .seconds(100), cause: .hold))
+    #expect(loss(reader("b", .age(.seconds(60)), growth: 10)) == QueueForecast.Loss(time: .seconds(10), cause: .hold))
+    var job = all
+    job.kind = .pull
+    job.silence = .seconds(8 * 86_400)
+    #expect(loss(job) == QueueForecast.Loss(time: .zero, cause: .consumerExpiry))
+    #expect(loss(reader("b", .share(percent: 100), growth: 10)) == nil, "a share of all holds all")
+  }
+
+  @Test func `one of three offline fills the queue, or loses by its own bounds, and the others are in no forecast`() throws {
+    let readers = [reader("a", pinned: 0, growth: 0), reader("away", pinned: 100, growth: 10), reader("c", pinned: 0, growth: 0)]
+    let unbounded = forecast(readers, stored: 100 * mega, inflow: 10 * mega)
+    let full = try #require(unbounded.untilFull)
+    #expect(full.time == .seconds(450) && full.because == "away")
+    for reader in readers { #expect(unbounded.untilLoss(reader) == nil) }
+    var bounded = readers
+    bounded[1].hold = .bytes(200_000_000)
+    let other = forecast(bounded, stored: 900 * mega, inflow: 10 * mega)
+    #expect(other.untilFull == nil)
+    #expect(bounded.map { other.untilLoss($0)?.cause } == [nil, .hold, nil])
+  }
+
+  @Test func `when all are offline, who holds most is named, and who is bounded loses`() throws {
+    var job = reader("job", pinned: 200, growth: 10)
+    job.kind = .pull
+    job.silence = .seconds(6 * 86_400)
+    let readers = [reader("sink", pinned: 150, growth: 10), job, reader("half", .share(percent: 50), pinned: 400, growth: 10)]
+    let all = forecast(readers, stored: 400 * mega, inflow: 10 * mega)
+    let full = try #require(all.untilFull)
+    #expect(full.because == "job" && full.time == .seconds(400))
+    #expect(readers.map { all.untilLoss($0)?.cause } == [nil, .consumerExpiry, .hold])
+  }
+
+  @Test func `a consumer that will have been silent for too long by then doesn't fill the queue`() throws {
+    var job = reader("job", pinned: 100, growth: 10)
+    job.kind = .pull
+    job.silence = .seconds(7 * 86_400 - 60)
+    let fate = forecast([job], stored: 100 * mega, inflow: 10 * mega)
+    #expect(fate.untilFull == nil, "its hold ends in a minute, the queue would be full in 450 s")
+    let loss = try #require(fate.untilLoss(job))
+    #expect(loss.cause == .consumerExpiry)
+    // From 100 MB at 2 MB/s to a segment below the queue's size.
+    #expect(loss.time > .seconds(416) && loss.time < .seconds(417), "its records go when space is needed, not before")
+    job.kind = .sink
+    #expect(forecast([job], inflow: 10 * mega).untilFull?.because == "job", "a sink of a running pipeline is never silent")
+  }
+
+  @Test func `a hold by age fills the queue only if as much comes in within it`() {
+    // 2 MB/s on the disk against 1 GB: 500 s.
+    #expect(forecast([reader("a", .age(.seconds(400)), growth: 10)], inflow: 10 * mega).untilFull == nil)
+    #expect(forecast([reader("a", .age(.seconds(600)), growth: 10)], inflow: 10 * mega).untilFull?.because == "a")
+  }
+
+  @Test func `with nobody registered nothing is forecast: the oldest goes for what comes`() {
+    let none = forecast([], stored: 1000 * mega, inflow: 10 * mega) { $0.maxAge = .seconds(60) }
+    #expect(none.untilFull == nil)
   }
 
   @Test func `a reader without lag loses nothing`() {

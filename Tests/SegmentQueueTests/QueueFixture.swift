@@ -41,6 +41,13 @@ final class TestClock: QueueClock {
       now.wall += Int64(duration.nanosecondsClamped)
     }
   }
+  /// The host was off: the wall clock has gone on, the other begins anew.
+  func reboot(after duration: Duration) {
+    now.withLock { now in
+      now.monotonic = 1_000_000_000
+      now.wall += Int64(duration.nanosecondsClamped)
+    }
+  }
   func setSynchronised(_ value: Bool) { now.withLock { $0.isSynchronised = value } }
 }
 

@@ -165,7 +165,7 @@ struct CrossChecks {
         if let input { diagnostics.report(place, "sources.\(source.name): standard input is read already by the source of \(input.text)") }
         input = input ?? place
       }
-      for sink in pipeline.definition.sinks where sink.kind == .standardOutput {
+      for sink in pipeline.definition.sinks where sink.kind.isStandardOutput {
         let place = pipeline.place("sinks.\(sink.name)")
         if let output { diagnostics.report(place, "sinks.\(sink.name): standard output is written already by the sink of \(output.text)") }
         output = output ?? place

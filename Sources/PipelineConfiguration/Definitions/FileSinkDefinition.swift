@@ -8,12 +8,15 @@ public struct FileSinkDefinition: Sendable, Equatable {
   public var rotateBytes: Int?
   /// The sink keeps this many of its own files; nil for all.
   public var maxFiles: Int?
+  /// Losses are written too, as lines of JSON.
+  public var writesGaps: Bool
 
   /// A file sink; the defaults are the pipeline file's.
-  public init(path: String, timezone: String = "UTC", rotateBytes: Int? = nil, maxFiles: Int? = nil) {
+  public init(path: String, timezone: String = "UTC", rotateBytes: Int? = nil, maxFiles: Int? = nil, writesGaps: Bool = false) {
     self.path = path
     self.timezone = timezone
     self.rotateBytes = rotateBytes
     self.maxFiles = maxFiles
+    self.writesGaps = writesGaps
   }
 }

@@ -6,8 +6,13 @@ public struct SinkDefinition: Sendable, Equatable {
     case file(FileSinkDefinition)
     /// `type: http`
     case http(HTTPSinkDefinition)
-    /// `type: stdout`
-    case standardOutput
+    /// `type: stdout`; whether losses are written too, as lines of JSON.
+    case standardOutput(writesGaps: Bool = false)
+
+    /// It writes to the process's standard output.
+    public var isStandardOutput: Bool {
+      if case .standardOutput = self { true } else { false }
+    }
   }
 
   /// The consumer's name; unique within the file, over sinks and consumers.

@@ -12,7 +12,7 @@ extension PipelineReader {
     case "http":
       guard let http = readHTTPSink(section) else { return nil }
       kind = .http(http)
-    default: kind = .standardOutput
+    default: kind = .standardOutput(writesGaps: section.value("gaps", .flag) ?? false)
     }
     return SinkDefinition(name: entry.name, kind: kind, pull: pull, startAt: startAt ?? .oldest, hold: hold ?? .all)
   }
@@ -56,6 +56,7 @@ extension PipelineReader {
       sink.path = path.text.value
     }
     sink.timezone = section.value("timezone", .timezone) ?? sink.timezone
+    sink.writesGaps = section.value("gaps", .flag) ?? sink.writesGaps
     if let rotate = section.section("rotate", example: "{ size: 1GiB, max_files: 30 }") {
       rotate.refuseUnknownKeys(Schema.rotate)
       sink.rotateBytes = rotate.value("size", ValueType<Int>.size("1GiB", 4096...manyBytes).or("none")) ?? nil

@@ -15,9 +15,9 @@ enum Schema {
 
   static let sink = ["type", "pull", "start_at", "hold"]
   static let sinks: [String: [String]] = [
-    "file": ["path", "timezone", "rotate"],
+    "file": ["path", "timezone", "rotate", "gaps"],
     "http": ["url", "format", "compression", "batch", "headers", "timeout", "connect_timeout", "tls", "retry", "on_reject"],
-    "stdout": [],
+    "stdout": ["gaps"],
   ]
   static let pull = ["every", "rate", "window", "timezone"]
   static let rotate = ["size", "max_files"]

@@ -68,9 +68,12 @@ indirect enum ResolvedValue {
       let rotate: [(key: String, value: ResolvedValue)] = [
         ("size", file.rotateBytes.map(Self.size) ?? .text("none")), ("max_files", file.maxFiles.map(Self.number) ?? .text("unlimited")),
       ]
-      own = [("type", .text("file")), ("path", .text(file.path)), ("timezone", .text(file.timezone)), ("rotate", .map(rotate))]
+      own = [
+        ("type", .text("file")), ("path", .text(file.path)), ("timezone", .text(file.timezone)), ("rotate", .map(rotate)),
+        ("gaps", .flag(file.writesGaps)),
+      ]
     case .http(let http): own = Self.entries(of: http)
-    case .standardOutput: own = [("type", .text("stdout"))]
+    case .standardOutput(let writesGaps): own = [("type", .text("stdout")), ("gaps", .flag(writesGaps))]
     }
     let pull: [(key: String, value: ResolvedValue)] = [
       ("every", sink.pull.every.map(Self.duration) ?? .text("none")),
@@ -112,6 +115,7 @@ indirect enum ResolvedValue {
   // MARK: - Leaves
 
   private static func size(_ bytes: Int) -> ResolvedValue { .text(formatSize(bytes)) }
+  private static func flag(_ value: Bool) -> ResolvedValue { .text(value ? "true" : "false") }
   private static func duration(_ duration: Duration) -> ResolvedValue { .text(formatDuration(duration)) }
 
   private static func format(_ window: PullDefinition.Window) -> String {

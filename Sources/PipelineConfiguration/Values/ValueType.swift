@@ -58,6 +58,20 @@ extension ValueType where Value == Duration {
   }
 }
 
+extension ValueType where Value == Bool {
+  /// Whether something is done. Everything is read as text: these two words, and none of YAML's other ones for them.
+  static var flag: Self {
+    Self(
+      expected: "true or false", parse: { ["true": true, "false": false][$0] },
+      suggest: { text in
+        let word = text.lowercased()
+        if ["true", "yes", "on", "1"].contains(word) { return "true" }
+        if ["false", "no", "off", "0"].contains(word) { return "false" }
+        return nearest(to: word, among: ["true", "false"])
+      })
+  }
+}
+
 extension ValueType where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
   /// One of an enumeration's words.
   static var choice: Self {

@@ -26,4 +26,18 @@ public struct ConsumerForecast: Sendable, Hashable {
   public var lagBytesPerSecond: Double
   /// Time until records go that it hasn't read, at the present rates; nil when it isn't going there.
   public var timeUntilLoss: Duration?
+  /// The rule by which they go then.
+  public var lossCause: LossCause?
+
+  /// Why a consumer loses records that it hasn't read; the words of a pipeline file.
+  public enum LossCause: String, Sendable, Hashable {
+    /// They are older than the queue's `max_age`.
+    case maxAge = "max_age"
+    /// They are beyond what its `hold` pins, and space is needed.
+    case hold
+    /// It has been silent for `consumer_expiry`, and space is needed.
+    case consumerExpiry = "consumer_expiry"
+    /// The queue is full, and its `overflow` is `drop_oldest`.
+    case dropOldest = "drop_oldest"
+  }
 }

@@ -33,6 +33,12 @@ struct QueueForecast {
   var isFull = false
   var fullBecauseOf: String?
 
+  /// See ``untilLoss(_:)``.
+  struct Loss: Hashable {
+    var time: Duration
+    var cause: ConsumerForecast.LossCause
+  }
+
   private var maxSize: Double { Double(options.maxSize) }
 
   /// When sources begin to wait, and because of whom.
@@ -40,33 +46,46 @@ struct QueueForecast {
     guard options.overflow == .wait else { return nil }
     if isFull { return (.zero, fullBecauseOf) }
     var nearest: (time: Duration, because: String?)?
-    for reader in readers where !isExpired(reader) && limit(of: reader) == nil && reader.pinnedGrowth > 0 {
-      let time = Self.time(from: reader.pinnedBytes, to: maxSize, at: reader.pinnedGrowth)
-      if let time, time < nearest?.time ?? time + .seconds(1) { nearest = (time, reader.name) }
+    for reader in readers where mayFillTheQueue(reader) && reader.pinnedGrowth > 0 {
+      guard let time = Self.time(from: reader.pinnedBytes, to: maxSize, at: reader.pinnedGrowth) else { continue }
+      // By then it may have been silent for so long that it holds nothing: others lose nothing by it, it does.
+      if let expiry = untilExpiry(reader), expiry < time { continue }
+      if time < nearest?.time ?? time + .seconds(1) { nearest = (time, reader.name) }
     }
     return nearest
   }
 
-  /// When `reader` begins to lose records.
-  func untilLoss(_ reader: Reader) -> Duration? {
-    var times: [Duration] = []
-    if let maxAge = options.maxAge, let age = age(of: reader) { times.append(max(.zero, maxAge - age)) }
-    if let time = untilLossOfHold(reader), let space = untilSpaceIsNeeded { times.append(max(time, space)) }
-    return times.min()
+  /// Whether what it holds can come to be all of the queue.
+  private func mayFillTheQueue(_ reader: Reader) -> Bool {
+    if isExpired(reader) || limit(of: reader) != nil { return false }
+    guard case .age(let bound) = reader.hold, reader.lagBytes > 0 else { return true }
+    // What is older than its hold goes: it never holds more than comes in within that time.
+    return inflow * (reader.pinnedBytes / reader.lagBytes) * bound.inSeconds >= maxSize
+  }
+
+  /// When `reader` begins to lose records, and by which rule.
+  func untilLoss(_ reader: Reader) -> Loss? {
+    var losses: [Loss] = []
+    if let maxAge = options.maxAge, let age = age(of: reader) { losses.append(Loss(time: max(.zero, maxAge - age), cause: .maxAge)) }
+    if let loss = untilLossOfHold(reader), let space = untilSpaceIsNeeded {
+      losses.append(Loss(time: max(loss.time, space), cause: loss.cause))
+    }
+    return losses.min { $0.time < $1.time }
   }
 
   /// When its records are no longer held; they go when space is needed too.
-  private func untilLossOfHold(_ reader: Reader) -> Duration? {
+  private func untilLossOfHold(_ reader: Reader) -> Loss? {
     guard reader.lagBytes > 0 else { return nil }
-    var times: [Duration] = []
-    if reader.kind == .pull { times.append(max(.zero, options.consumerExpiry - reader.silence)) }
-    if case .age(let bound) = reader.hold, let age = age(of: reader) { times.append(max(.zero, bound - age)) }
-    if let limit = limit(of: reader) ?? (options.overflow == .dropOldest ? maxSize : nil),
+    var losses: [Loss] = []
+    if let expiry = untilExpiry(reader) { losses.append(Loss(time: expiry, cause: .consumerExpiry)) }
+    if case .age(let bound) = reader.hold, let age = age(of: reader) { losses.append(Loss(time: max(.zero, bound - age), cause: .hold)) }
+    let bounded = limit(of: reader)
+    if let limit = bounded ?? (options.overflow == .dropOldest ? maxSize : nil),
       let time = Self.time(from: reader.pinnedBytes, to: limit, at: reader.pinnedGrowth)
     {
-      times.append(time)
+      losses.append(Loss(time: time, cause: bounded == nil ? .dropOldest : .hold))
     }
-    return times.min()
+    return losses.min { $0.time < $1.time }
   }
 
   /// When the queue is at its bound: from then on something must go for whatever comes.
@@ -80,13 +99,20 @@ struct QueueForecast {
   /// A silent consumer's records are held no more.
   private func isExpired(_ reader: Reader) -> Bool { reader.silence > options.consumerExpiry }
 
-  /// Stored bytes that a reader may pin; nil for all, or for a hold by age.
+  /// When that is so, if it stays silent; a running pipeline's sink never is.
+  private func untilExpiry(_ reader: Reader) -> Duration? {
+    reader.kind == .pull ? max(.zero, options.consumerExpiry - reader.silence) : nil
+  }
+
+  /// Stored bytes that a reader may pin; nil for all that the queue can have, or for a hold by age.
   private func limit(of reader: Reader) -> Double? {
+    let limit: Double
     switch reader.hold {
-    case .all, .age: nil
-    case .bytes(let bytes): Double(bytes)
-    case .share(let percent): maxSize * Double(percent) / 100
+    case .all, .age: return nil
+    case .bytes(let bytes): limit = Double(bytes)
+    case .share(let percent): limit = maxSize * Double(percent) / 100
     }
+    return limit < maxSize ? limit : nil
   }
 
   /// How old its oldest unread record is: as long as its lag took to come in at the present rate.

@@ -61,7 +61,12 @@ final class StatusBoard: Sendable {
         options: queue.options, storedBytes: Double(queueStatus.storedBytes), inflow: state.inflow.perSecond, readers: readers,
         isFull: queueStatus.isFull, fullBecauseOf: queueStatus.fullBecauseOf)
       return (
-        forecast, readers.map { ConsumerForecast(name: $0.name, lagBytesPerSecond: $0.lagGrowth, timeUntilLoss: forecast.untilLoss($0)) }
+        forecast,
+        readers.map { reader in
+          let loss = forecast.untilLoss(reader)
+          return ConsumerForecast(
+            name: reader.name, lagBytesPerSecond: reader.lagGrowth, timeUntilLoss: loss?.time, lossCause: loss?.cause)
+        }
       )
     }
     let full = forecasts.0.untilFull

@@ -19,17 +19,39 @@ internal import RecordBlocks
 ///     105 8+1    end and reason of a loss that begins at the cursor and is not yet told; all ones and 0 without one
 ///     114 8      the queue's open age at the consumer's last call
 ///     122 2+n    the sink's own state: its length plus 1, or 0 without one
+///     …   8+8+8  of the loss that begins at the cursor: wall time of the first and last deletion, and bytes of lines that gaps in it told
 ///     …   4      CRC-32 of everything before
+///
+/// Before the checksum a later version may put more, which this one passes over.
 struct CursorRecord: Hashable {
   /// Records that are gone from the queue and that the consumer has still to hear of.
   struct Loss: Hashable {
     var end: Offset
+    /// Of the newest deletion, when there were several.
     var reason: Gap.Reason
+    /// Wall time of the first and last deletion; 0 when it isn't known.
+    var firstTime: Int64 = 0
+    /// See ``firstTime``.
+    var lastTime: Int64 = 0
+    /// Bytes that gaps of the log told which were deleted too: the counters don't have them.
+    var gapBytes: UInt64 = 0
+
+    /// What is told in place of what was deleted, with exact counts: the counters at both ends tell them.
+    ///
+    /// Gaps of the log that were deleted too are in it, since nothing else tells this reader of them: with what it reads besides, it adds
+    /// up to what entered. The consumer's account is of records that were in the log: there they don't count, as gaps that are read don't.
+    func gap(from before: Tally, to after: Tally) -> Gap {
+      Gap(
+        reason: reason, records: after.records - min(before.records, after.records) + after.lost - min(before.lost, after.lost),
+        bytes: after.bytes - min(before.bytes, after.bytes) + gapBytes, firstTime: firstTime, lastTime: lastTime)
+    }
   }
 
   static let slotByteCount = 16 << 10
   private static let magic: UInt32 = 0x5243_4C53
   static let version: UInt8 = 1
+  /// Where the sink's own state begins.
+  private static let fixedByteCount = 124
 
   var kind: ConsumerKind
   var generation: UInt64 = 0
@@ -60,6 +82,13 @@ struct CursorRecord: Hashable {
     return Standing(
       lagRecords: end.records - min(from.records, end.records), lagBytes: end.bytes - min(from.bytes, end.bytes), lostRecords: lost.records,
       lostBytes: lost.bytes)
+  }
+
+  /// The loss that it is told next, if records at its cursor are gone; see ``QueueConsumer/read(from:limits:)``.
+  func pendingLoss(startOffset: Offset, tally tallyAt: (Offset) -> Tally?) -> QueueFiles.PendingLoss? {
+    let gone = cursor < startOffset ? Loss(end: startOffset, reason: .retention) : nil
+    guard let loss = loss ?? gone, loss.end > cursor, let after = tallyAt(loss.end) else { return nil }
+    return QueueFiles.PendingLoss(next: loss.end, gap: loss.gap(from: tally, to: after))
   }
 
   /// See ``standing(at:tally:)``.
@@ -101,6 +130,9 @@ struct CursorRecord: Hashable {
     bytes.appendInteger(lastCallAge)
     bytes.appendInteger(UInt16(state.map { $0.count + 1 } ?? 0))
     bytes.append(contentsOf: state ?? [])
+    bytes.appendInteger(UInt64(bitPattern: loss?.firstTime ?? 0))
+    bytes.appendInteger(UInt64(bitPattern: loss?.lastTime ?? 0))
+    bytes.appendInteger(loss?.gapBytes ?? 0)
     let total = bytes.count + 4
     precondition(total <= Self.slotByteCount, "a consumer's record exceeds its slot")
     bytes[4] = UInt8(truncatingIfNeeded: total)
@@ -146,6 +178,15 @@ struct CursorRecord: Hashable {
     if stateLength > 0 {
       guard var state = reader.part(Int(stateLength) - 1) else { return nil }
       record.state = Array(state.rest())
+    }
+    // Records of earlier versions end here, with their checksum.
+    let read = Self.fixedByteCount + Int(max(1, stateLength)) - 1
+    if Int(length) >= read + 28, let first = reader.integer(UInt64.self), let last = reader.integer(UInt64.self),
+      let bytes = reader.integer(UInt64.self)
+    {
+      record.loss?.firstTime = Int64(bitPattern: first)
+      record.loss?.lastTime = Int64(bitPattern: last)
+      record.loss?.gapBytes = bytes
     }
     return record
   }

@@ -75,7 +75,9 @@ public final class QueueConsumer: Sendable {
 
   func silence(at age: UInt64) -> UInt64 {
     state.withLock { state in
-      if state.isOpen, (try? state.file.get().current.kind) == .sink { return 0 }
+      // One whose file can't be read holds everything until that is decided: nobody knows when it called last.
+      guard let record = try? state.file.get().current else { return 0 }
+      if state.isOpen, record.kind == .sink { return 0 }
       return age &- min(age, state.lastCallAge)
     }
   }
@@ -105,20 +107,25 @@ public final class QueueConsumer: Sendable {
     }
   }
 
-  /// The loss that begins at the cursor, from `offset` on, with exact counts: the counters at both ends tell them.
+  /// The loss that begins at the cursor, from `offset` on.
   private func gap(_ offset: Offset, _ loss: CursorRecord.Loss, _ record: CursorRecord, _ state: inout State) throws(QueueError)
     -> QueueBatch
   {
     let before = state.marks[offset] ?? record.tally
     let after = try queue.makeReader().tally(at: loss.end)
     state.marks[loss.end] = after
-    let now = queue.clock.wall()
-    let gap = Gap(
-      reason: loss.reason, records: after.records - min(before.records, after.records), bytes: after.bytes - min(before.bytes, after.bytes),
-      firstTime: now,
-      lastTime: now)
+    var loss = loss
+    // What gaps were read since the cursor had of these bytes isn't known: then none are told twice.
+    if before.lost != record.tally.lost { loss.gapBytes = 0 }
+    var gap = loss.gap(from: before, to: after)
+    if gap.lastTime == 0 {
+      gap.firstTime = queue.clock.wall()
+      gap.lastTime = gap.firstTime
+    }
     if state.toldLosses.count >= Self.markLimit { state.toldLosses.removeAll() }
-    state.toldLosses[offset] = (loss.end, gap.records, gap.bytes)
+    state.toldLosses[offset] = (
+      loss.end, after.records - min(before.records, after.records), after.bytes - min(before.bytes, after.bytes)
+    )
     return QueueBatch(first: offset, next: loss.end, content: .gap(gap), byteCount: 0, recordCount: 0, tally: after)
   }
 
@@ -151,6 +158,8 @@ public final class QueueConsumer: Sendable {
       let lost = try lost(upTo: cursor, tally, record, dropped: dropped, &state)
       try change(&file, &state) { new in
         if let loss = new.loss, cursor >= loss.end { new.loss = nil }
+        // Gaps that were read before they were deleted: their bytes would be told twice.
+        if tally.lost != new.tally.lost { new.loss?.gapBytes = 0 }
         new.lostRecords += lost.records
         new.lostBytes += lost.bytes
         new.cursor = cursor
@@ -263,7 +272,9 @@ public final class QueueConsumer: Sendable {
   }
 
   /// Records before `newStart` are about to go and this consumer has not read them: it is written into both its slots first.
-  func lose(upTo newStart: Offset, _ reason: Gap.Reason) throws(FileError) {
+  /// - Parameter gaps: the gaps of the log that go with them, by their offsets.
+  func lose(upTo newStart: Offset, _ reason: Gap.Reason, gaps: [(offset: Offset, bytes: UInt64)]) throws(FileError) {
+    let now = queue.clock.wall()
     try state.withLock { state throws(FileError) in
       guard case .success(var file) = state.file else { return }
       // Also after an error: the file knows that it is spoilt.
@@ -273,7 +284,10 @@ public final class QueueConsumer: Sendable {
         defer { state.file = .success(file) }
         try file.commit { record in
           guard record.needed < newStart else { return }
-          record.loss = CursorRecord.Loss(end: newStart, reason: reason)
+          let gapBytes = gaps.reduce(0) { $0 + ($1.offset >= record.needed ? $1.bytes : 0) }
+          record.loss = CursorRecord.Loss(
+            end: newStart, reason: reason, firstTime: record.loss?.firstTime ?? now, lastTime: now,
+            gapBytes: (record.loss?.gapBytes ?? 0) + gapBytes)
         }
       }
     }

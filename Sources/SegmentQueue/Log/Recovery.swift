@@ -22,6 +22,9 @@ struct Recovery {
   /// Ends told by cursors (cursor and in-flight end) and by the lock file.
   let toldEnds: [Offset]
   let queueID: QueueID
+  /// Called with the nanoseconds by which the queue has aged while it was closed, before anything tells of them: they are no consumer's
+  /// silence.
+  let agedWhileClosed: (UInt64) -> Void
 
   struct Result {
     var store: SegmentStore
@@ -337,6 +340,8 @@ struct Recovery {
   /// Time while the queue was closed counts as age only when the kernel says that the clock is right.
   private func openAge(after found: Walk) -> UInt64 {
     guard clock.wallIsSynchronised(), let last = found.headers.last?.header else { return found.age }
-    return found.age + UInt64(max(0, clock.wall() - last.lastTime))
+    let closed = UInt64(max(0, clock.wall() - last.lastTime))
+    if closed > 0 { agedWhileClosed(closed) }
+    return found.age + closed
   }
 }

@@ -17,6 +17,8 @@ final class Segment: Sendable {
     var file: (any File)?
     /// Its first header: counters and age at its beginning.
     var firstHeader: BlockHeader?
+    /// The age of its newest record, once someone has asked.
+    var newestAge: UInt64?
   }
 
   let base: Offset
@@ -56,5 +58,19 @@ final class Segment: Sendable {
     guard case .header(let header, _)? = try scanner.next() else { return nil }
     state.withLock { $0.firstHeader = header }
     return header
+  }
+
+  /// How old the queue was when its newest record was written; nil when no header can be read. Hops over all headers once; for sealed ones.
+  func newestAge(in directory: any Directory, queueID: QueueID) throws(FileError) -> UInt64? {
+    if let known = state.withLock({ $0.newestAge }) { return known }
+    let (file, byteCount, end) = try open(in: directory)
+    var scanner = BlockScanner(file, queueID: queueID, range: 0..<byteCount, expecting: base, headersOnly: true)
+    var newest: UInt64?
+    while let item = try scanner.next() {
+      guard case .header(let header, _) = item, header.offsetCount > 0, header.base < end else { continue }
+      newest = max(newest ?? 0, header.openAge)
+    }
+    state.withLock { $0.newestAge = newest }
+    return newest
   }
 }

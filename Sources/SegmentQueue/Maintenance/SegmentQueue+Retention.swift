@@ -109,9 +109,10 @@ extension SegmentQueue {
   /// Order: each loser's loss in both its slots, synced; the unlink; the directory's sync; only then the next segment.
   private func delete(_ segment: Segment, losers: [String], _ reason: Gap.Reason) throws(FileError) {
     let newStart = store.all.dropFirst().first?.base ?? segment.end
+    let gaps = losers.isEmpty ? [] : gaps(in: segment)
     for name in losers {
       guard let consumer = consumers.withLock({ $0[name] }) else { continue }
-      try consumer.lose(upTo: newStart, reason)
+      try consumer.lose(upTo: newStart, reason, gaps: gaps)
     }
     try store.directory.unlink(segment.name.text)
     store.removeFirst()
@@ -125,15 +126,42 @@ extension SegmentQueue {
         ("consumers", losers.joined(separator: ", "))))
   }
 
+  /// The gaps that a segment tells, but for unreadable records, which the counters have. Headers are read only when it has any; one that
+  /// can't be read tells none.
+  private func gaps(in segment: Segment) -> [(offset: Offset, bytes: UInt64)] {
+    do throws(FileError) {
+      let first = try segment.header(in: store.directory, queueID: id)
+      let next = try store.successor(of: segment)?.header(in: store.directory, queueID: id)
+      if let first, let next, first.cumulativeLost == next.cumulativeLost { return [] }
+      let (file, byteCount, _) = try segment.open(in: store.directory)
+      var scanner = BlockScanner(file, queueID: id, range: 0..<byteCount, expecting: segment.base, headersOnly: true)
+      var gaps: [(offset: Offset, bytes: UInt64)] = []
+      while let item = try scanner.next() {
+        guard case .header(let header, _) = item, header.base < segment.end, let gap = header.gap, gap.reason != .corruptBlock else {
+          continue
+        }
+        gaps.append((header.base, gap.bytes))
+      }
+      return gaps
+    } catch {
+      return []
+    }
+  }
+
   func letReadersGo(of segment: Segment) {
     for consumer in consumers.withLock({ Array($0.values) }) { consumer.letGo(of: segment) }
   }
 
   private func age(of segment: Segment) -> UInt64 {
-    // A segment's last record was written before its successor's first block.
-    let successor = store.successor(of: segment)
-    let header = (try? successor?.header(in: store.directory, queueID: id)) ?? nil
-    return openAge &- min(header?.openAge ?? openAge, openAge)
+    // A segment's last record was written right before its successor's first block, unless the queue was closed in between: an opening
+    // makes an empty successor anew, and that must not make the records before it young again.
+    guard let successor = (try? store.successor(of: segment)?.header(in: store.directory, queueID: id)) ?? nil else { return 0 }
+    var written = successor.openAge
+    let first = (try? segment.header(in: store.directory, queueID: id)) ?? nil
+    if first?.epoch != successor.epoch, let newest = (try? segment.newestAge(in: store.directory, queueID: id)) ?? nil {
+      written = min(written, newest)
+    }
+    return openAge &- min(written, openAge)
   }
 
   /// The consumers as retention sees them. `settling` brings the older slot of each that has read up to there past it, so that only

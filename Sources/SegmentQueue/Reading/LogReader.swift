@@ -32,6 +32,8 @@ final class LogReader {
   private(set) var tally = Tally() { didSet { tallyIsKnown = true } }
   /// False while nothing sound was met from which to count.
   private var tallyIsKnown = true
+  /// Wall time of the last record before that place; 0 while nothing sound was met.
+  private var timeBefore: Int64 = 0
 
   init(_ source: Source) { self.source = source }
 
@@ -171,6 +173,7 @@ final class LogReader {
       }
       peeked = entry
       tally = Tally(after: block.header)
+      timeBefore = block.header.lastTime
       return entry
     }
     do throws(FileError) {
@@ -255,6 +258,7 @@ final class LogReader {
         let header = block.header
         if header.end > limit && header.base >= validEnd { return gap(offset..<limit, resumesAt: nil, .corruptBlock) }
         tally = Tally(after: header)
+        timeBefore = header.lastTime
         guard header.end > offset else { continue }
         if header.kind == .lines { return .block(block) }
         return .gap(header.gap ?? Self.unknownGap, offset..<header.end, tally)
@@ -284,7 +288,10 @@ final class LogReader {
       after = there
     }
     tally = after
-    return .gap(Gap(reason: reason, records: records, bytes: bytes, firstTime: 0, lastTime: 0), range, after)
+    // When it was damaged nobody knows; the records on both sides tell when it was written.
+    let first = timeBefore > 0 ? timeBefore : header?.firstTime ?? 0
+    let last = max(first, header?.firstTime ?? first)
+    return .gap(Gap(reason: reason, records: records, bytes: bytes, firstTime: first, lastTime: last), range, after)
   }
 
   /// A scanner that stands before the block that has `offset`, found by hopping from header to header.
@@ -294,6 +301,7 @@ final class LogReader {
     }
     var hop = BlockScanner(file!, queueID: source.store.queueID, range: 0..<byteCount, expecting: segment!.base, headersOnly: true)
     var last: (position: Int64, due: Offset, salt: UInt32?) = (0, segment!.base, nil)
+    timeBefore = 0
     try countBefore(segment!)
     while let item = try hop.next() {
       switch item {
@@ -304,6 +312,7 @@ final class LogReader {
         }
         last = (hop.position, header.end, header.salt)
         tally = Tally(after: header)
+        timeBefore = header.lastTime
       case .damage(let bytes, _, let resumesAt, _):
         // The offset lies in the damage: begin before it, so that the gap is found.
         if let resumesAt, resumesAt.base <= offset { continue }

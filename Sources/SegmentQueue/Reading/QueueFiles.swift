@@ -42,8 +42,20 @@ public final class QueueFiles: Sendable {
     public let lagBytes: UInt64
     /// Records that it lost: told to it as gaps, or gone from the queue and told next.
     public let lostRecords: UInt64
+    /// The same in bytes of lines.
+    public let lostBytes: UInt64
+    /// The loss that it is told next, as the gap that it will be given, and where that ends; nil when nothing at its cursor is gone.
+    public let pendingLoss: PendingLoss?
     /// Why its file can't be read, if it can't.
     public let failure: String?
+  }
+
+  /// Records at a consumer's cursor that are gone.
+  public struct PendingLoss: Sendable, Hashable {
+    /// Where it goes on behind them.
+    public let next: Offset
+    /// What it will be told.
+    public let gap: Gap
   }
 
   /// The queue's directory.
@@ -172,11 +184,12 @@ public final class QueueFiles: Sendable {
         return ConsumerInfo(
           name: name, kind: record.kind, cursor: record.cursor, inFlightEnd: record.inFlightEnd, seekCount: record.seekCount,
           hold: record.hold,
-          lagRecords: standing.lagRecords, lagBytes: standing.lagBytes, lostRecords: standing.lostRecords, failure: nil)
+          lagRecords: standing.lagRecords, lagBytes: standing.lagBytes, lostRecords: standing.lostRecords, lostBytes: standing.lostBytes,
+          pendingLoss: record.pendingLoss(startOffset: store.startOffset) { try? reader.tally(at: $0) }, failure: nil)
       case .failure(let error):
         return ConsumerInfo(
           name: name, kind: nil, cursor: .zero, inFlightEnd: nil, seekCount: 0, hold: .all, lagRecords: 0, lagBytes: 0, lostRecords: 0,
-          failure: error.description)
+          lostBytes: 0, pendingLoss: nil, failure: error.description)
       }
     }
   }
@@ -202,10 +215,16 @@ public final class QueueFiles: Sendable {
     return max(end, told)
   }
 
-  /// Records and gaps in order from `offset` (not before the oldest) on, until `body` returns false. What is damaged comes as a gap.
+  /// Records and gaps in order from `offset` on, until `body` returns false. What is damaged comes as a gap, and so does what is gone
+  /// before the oldest kept: of that only the offsets are known here. A consumer's own loss is told exactly by ``ConsumerInfo/pendingLoss``.
   public func read(from offset: Offset, limits: BatchLimits = BatchLimits(maxBytes: 1 << 20), _ body: (QueueBatch) throws -> Bool) throws {
     let reader = readers()
     var place = max(offset, store.startOffset)
+    if offset < place {
+      let gap = Gap(reason: .retention, records: UInt64(place - offset), bytes: 0, firstTime: 0, lastTime: 0)
+      let batch = QueueBatch(first: offset, next: place, content: .gap(gap), byteCount: 0, recordCount: 0, tally: Tally())
+      guard try body(batch) else { return }
+    }
     while let batch = try reader.read(from: place, limits: limits) {
       guard try body(batch) else { return }
       place = batch.next

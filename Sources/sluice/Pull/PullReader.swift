@@ -18,6 +18,8 @@ struct PullReader {
   private var toldAt: Int64 = 0
   private var allowance: Allowance
   private var place: Offset
+  /// What the consumer has lost at its cursor: it is told before anything is read.
+  private var loss: QueueFiles.PendingLoss?
 
   init(_ command: PullCommand) throws {
     self.command = command
@@ -25,7 +27,9 @@ struct PullReader {
     files = try command.queue.files()
     allowance = Allowance(records: command.maxRecords, bytes: command.maxBytes?.bytes)
     if let name = command.consumer {
-      place = try command.queue.knownConsumer(name).cursor
+      let consumer = try command.queue.knownConsumer(name)
+      place = consumer.cursor
+      loss = consumer.pendingLoss
     } else {
       place = try (command.from ?? .oldest).resolved(in: files.startOffset..<files.durableEnd, of: command.queue.queue)
     }
@@ -67,6 +71,11 @@ struct PullReader {
   private mutating func draw(to destination: any PullDestination) throws {
     var (allowance, place) = (allowance, place)
     defer { (self.allowance, self.place) = (allowance, place) }
+    if let loss {
+      PullCommand.tell(loss.gap, place..<loss.next)
+      place = loss.next
+      self.loss = nil
+    }
     guard place < files.durableEnd else { return }
     try files.read(from: place) { batch in
       switch batch.content {

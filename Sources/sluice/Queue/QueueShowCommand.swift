@@ -77,6 +77,10 @@ struct QueueFacts {
           consumer.inFlightEnd?.description ?? "-", consumer.hold.text, HumanText.count(consumer.lostRecords))
       }
       text += "\n" + table.text()
+      for consumer in files.consumers {
+        guard let loss = consumer.pendingLoss else { continue }
+        text += "\(consumer.name) is told next: \(loss.gap.sentence(consumer.cursor..<loss.next))\n"
+      }
       for failure in files.consumers.compactMap(\.failure) { text += "! \(Escaping.escaped(failure))\n" }
     }
     var table = TextTable(("SEGMENT", .left), ("OFFSETS", .right), ("SIZE", .right), ("STATE", .left), ("BEGUN", .left))
@@ -111,7 +115,8 @@ struct QueueFacts {
               ("in_flight_end", consumer.inFlightEnd.map { .integer($0.rawValue) } ?? .null),
               ("lag_records", .integer(consumer.lagRecords)),
               ("lag_bytes", .integer(consumer.lagBytes)), ("hold", .string(consumer.hold.text)),
-              ("lost_records", .integer(consumer.lostRecords)),
+              ("lost_records", .integer(consumer.lostRecords)), ("lost_bytes", .integer(consumer.lostBytes)),
+              ("pending_loss", consumer.pendingLoss.map { $0.gap.facts(consumer.cursor..<$0.next) } ?? .null),
               ("seek_count", .integer(consumer.seekCount)), ("failure", .string(consumer.failure)),
             ])
           })

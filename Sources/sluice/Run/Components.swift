@@ -104,7 +104,7 @@ private let file = SinkComponent(type: "file") { context in
     let sink = FileSink(
       FileSink.Configuration(
         name: definition.name, path: path, rotateBytes: file.rotateBytes.map { UInt64($0) }, maxFiles: file.maxFiles,
-        stateDirectory: queue.consumersDirectory, logger: logger))
+        writeGaps: file.writesGaps, stateDirectory: queue.consumersDirectory, logger: logger))
     var plan = SinkPlan(name: definition.name, sink: sink, of: definition)
     plan.readsLinesAhead = !path.isCompressed
     return plan
@@ -140,10 +140,10 @@ private let http = SinkComponent(type: "http") { context in
 }
 
 private let standardOutput = SinkComponent(type: "stdout") { context in
-  guard case .standardOutput = context.definition.kind else { throw Mismatch() }
+  guard case .standardOutput(let writesGaps) = context.definition.kind else { throw Mismatch() }
   let (definition, onReaderGone) = (context.definition, context.onReaderGone)
   return { _ in
-    var plan = SinkPlan(name: definition.name, sink: StandardOutputSink(onReaderGone: onReaderGone), of: definition)
+    var plan = SinkPlan(name: definition.name, sink: StandardOutputSink(writeGaps: writesGaps, onReaderGone: onReaderGone), of: definition)
     plan.readsLinesAhead = true
     // Someone watches: the cursor goes along, in steps that a crash may repeat.
     plan.batch = BatchPolicy(maxBytes: 1 << 20)

@@ -54,7 +54,7 @@ final class PipelineHost: Sendable {
         "version": "\(VersionCommand.version)", "codec": "\(BlockCodec.shared.description)", "pid": "\(getpid())",
         "working_directory": "\(Process.workingDirectory)",
       ])
-    let onlyStandardOutput = pipelines.flatMap(\.sinks).allSatisfy { $0.kind == .standardOutput }
+    let onlyStandardOutput = pipelines.flatMap(\.sinks).allSatisfy { $0.kind.isStandardOutput }
     let mostOpenFiles = Self.mostOpenFiles(pipelines)
     let prepared = try pipelines.map { pipeline in
       try parts(of: pipeline, endsWithReader: onlyStandardOutput, mostOpenFiles: mostOpenFiles)

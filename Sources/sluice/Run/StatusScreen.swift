@@ -68,6 +68,7 @@ enum StatusText {
     if consumer.lostRecords > 0 { line += "  lost \(HumanText.count(consumer.lostRecords))" }
     if let time = forecast?.timeUntilLoss {
       line += time == .zero ? "  LOSES RECORDS" : "  loses records in \(HumanText.duration(time))"
+      if let cause = forecast?.lossCause { line += " by \(cause.rawValue)" }
     }
     if let sink { line += activity(sink, now) }
     return line

@@ -173,8 +173,16 @@ final class ModelRun {
       let next = Int(batch.next.rawValue)
       guard Int(batch.first.rawValue) == place, next > place else { throw fail("\(name) got \(batch.first)..<\(next) at \(place)") }
       if let end = model.consumers[name]!.lossEnd, place < end {
-        let lost = model.count(place..<end)
-        guard case .gap(let gap) = batch.content, next == end, gap.records == lost.records, gap.bytes == lost.bytes,
+        // With the gaps of the log that went too; of what is only partly to be told their bytes aren't known.
+        let cursor = model.consumers[name]!.cursor
+        let gaps = model.countGaps(place..<end)
+        let isPart = model.consumers[name]!.readGapsOfItsLoss || model.countGaps(cursor..<place).records > 0
+        var lost = model.count(place..<end)
+        lost.records += gaps.records
+        let leastBytes = isPart ? lost.bytes : lost.bytes + gaps.bytes
+        lost.bytes += gaps.bytes
+        guard case .gap(let gap) = batch.content, next == end, gap.records == lost.records, gap.bytes >= leastBytes,
+          gap.bytes <= lost.bytes,
           gap.reason == .retention || gap.reason == .dropOldest
         else { throw fail("\(name) lost \(place)..<\(end), which are \(lost), and was told \(batch.content), up to \(next)") }
         model.consumers[name]!.toldLosses.append(place..<next)
@@ -221,7 +229,11 @@ final class ModelRun {
         it.lost = (it.lost.records + count.records, it.lost.bytes + count.bytes)
       }
       it.toldLosses.removeAll { $0.lowerBound < end }
-      if let loss = it.lossEnd, end >= loss { it.lossEnd = nil }
+      if it.lossEnd != nil, model.countGaps(it.cursor..<end).records > 0 { it.readGapsOfItsLoss = true }
+      if let loss = it.lossEnd, end >= loss {
+        it.lossEnd = nil
+        it.readGapsOfItsLoss = false
+      }
       it.cursor = end
       it.inFlightEnd = inFlight
       if let state { it.state = state }
@@ -251,6 +263,7 @@ final class ModelRun {
       model.consumers[name]!.ends = []
       model.consumers[name]!.toldLosses = []
       model.consumers[name]!.lossEnd = nil
+      model.consumers[name]!.readGapsOfItsLoss = false
       model.consumers[name]!.inFlightEnd = nil
       model.consumers[name]!.state = nil
       model.consumers[name]!.seekCount += 1

@@ -46,6 +46,8 @@ struct QueueModel {
     var holdsAll: Bool
     /// Records before it are gone, and the consumer has not passed the place yet.
     var lossEnd: Int?
+    /// It has passed gaps of the log there, before they were deleted too.
+    var readGapsOfItsLoss = false
     var lost: (records: UInt64, bytes: UInt64) = (0, 0)
     /// Where it reads, and the places it has read to since its last commit.
     var place: Int
@@ -65,16 +67,29 @@ struct QueueModel {
   /// Losses that were told to the queue, and those that the log tells.
   var toldGaps: [Gap.Reason: (records: UInt64, bytes: UInt64)] = [:]
   private(set) var loggedGaps: [Gap.Reason: (records: UInt64, bytes: UInt64)] = [:]
-  /// Records, bytes and losses before each offset; one more than there are offsets.
-  private var sums: [(records: UInt64, bytes: UInt64, lost: UInt64)] = [(0, 0, 0)]
+  /// Records, bytes and losses before each offset.
+  private struct Sum {
+    var records: UInt64 = 0
+    var bytes: UInt64 = 0
+    var lost: UInt64 = 0
+    var lostBytes: UInt64 = 0
+  }
+  /// One more than there are offsets.
+  private var sums: [Sum] = [Sum()]
 
   var end: Int { log.count }
-  var totals: (records: UInt64, bytes: UInt64, lost: UInt64) { sums[log.count] }
+  var totals: (records: UInt64, bytes: UInt64, lost: UInt64) { (sums[log.count].records, sums[log.count].bytes, sums[log.count].lost) }
 
   /// Records and bytes in a range of the log.
   func count(_ range: Range<Int>) -> (records: UInt64, bytes: UInt64) {
     let (a, b) = (sums[range.lowerBound], sums[range.upperBound])
     return (b.records - a.records, b.bytes - a.bytes)
+  }
+
+  /// What gaps of the log tell in a range.
+  func countGaps(_ range: Range<Int>) -> (records: UInt64, bytes: UInt64) {
+    let (a, b) = (sums[range.lowerBound], sums[range.upperBound])
+    return (b.lost - a.lost, b.lostBytes - a.lostBytes)
   }
 
   /// A new entry of the log. Nil when it may stand there, else what is wrong with it.
@@ -87,6 +102,7 @@ struct QueueModel {
       known.bytes += bytes
       loggedGaps[reason] = known
       sum.lost += records
+      sum.lostBytes += bytes
     case .record(let index, let line):
       sum.records += 1
       sum.bytes += line.byteCount
