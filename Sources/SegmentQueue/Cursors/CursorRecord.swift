@@ -20,6 +20,8 @@ internal import RecordBlocks
 ///     114 8      the queue's open age at the consumer's last call
 ///     122 2+n    the sink's own state: its length plus 1, or 0 without one
 ///     …   4      CRC-32 of everything before
+///
+/// Offsets, counts and the generation are below 2^63. Bytes are a record if and only if they are just what is written for it.
 struct CursorRecord: Hashable {
   /// Records that are gone from the queue and that the consumer has still to hear of.
   struct Loss: Hashable {
@@ -144,9 +146,12 @@ struct CursorRecord: Hashable {
     }
     record.lastCallAge = lastCallAge
     if stateLength > 0 {
-      guard var state = reader.part(Int(stateLength) - 1) else { return nil }
+      guard Int(stateLength) - 1 <= Int(length) - 128, var state = reader.part(Int(stateLength) - 1) else { return nil }
       record.state = Array(state.rest())
     }
-    return record
+    // A right checksum doesn't make a record sensible: nobody counts that far, and the next commit must be able to go on counting.
+    let counts = [generation, cursor, record.inFlightEnd?.rawValue ?? 0, seeks, lostRecords, lostBytes, records, lineBytes, lost]
+    guard counts.allSatisfy({ $0 <= .max / 2 }), record.loss.map({ $0.end.rawValue <= .max / 2 }) ?? true else { return nil }
+    return record.encode().elementsEqual(slot.prefix(Int(length))) ? record : nil
   }
 }
