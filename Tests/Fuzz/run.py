@@ -83,8 +83,8 @@ def fuzz(name, seconds):
         "target": name, "seconds": seconds, "executions": int(executions.group(1)) if executions else 0, "edges": edges, "features": features, "inputs": inputs,
         "peak_rss_mb": int(memory.group(1)) if memory else None, "ok": code == 0 and not bad, "bad_inputs": bad,
     }
-    # Without a single edge nothing was instrumented, and no crash means nothing.
-    row["ok"] = row["ok"] and edges > 0
+    # With fewer edges nothing of ours was instrumented (the C code alone gives some dozens), and no crash means nothing.
+    row["ok"] = row["ok"] and edges > 100
     if not row["ok"]:
         print(output[-6000:])
         for path in bad:

@@ -1,5 +1,6 @@
 import DurableFiles
 import RecordBlocks
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -54,9 +55,21 @@ import Testing
     }
   }
 
+  @Test func `a consumer's losses near their end are added up without a trap`() {
+    var record = CursorRecord(kind: .pull, queueID: id, cursor: Offset(5))
+    record.loss = .init(end: Offset(9), reason: .retention)
+    record.lostRecords = 7
+    record.lostBytes = .max
+    var end = Tally()
+    (end.records, end.bytes) = (.max, .max)
+    let standing = record.standing(at: end) { _ in end }
+    #expect(standing.lostRecords == .max)
+    #expect(standing.lostBytes == .max)
+  }
+
   @Test func `a cursor's numbers that nobody can have counted to are no cursor`() {
     #expect(isRead(cursor { _ in }))
-    for position in [8, 32, 48, 65, 73, 81, 89, 97] {
+    for position in [8, 32, 48] {
       #expect(!isRead(patched(cursor { _ in }, [UInt8](repeating: 0xFF, count: 8), at: position)), "byte \(position)")
     }
   }

@@ -151,8 +151,8 @@ public final class QueueConsumer: Sendable {
       let lost = try lost(upTo: cursor, tally, record, dropped: dropped, &state)
       try change(&file, &state) { new in
         if let loss = new.loss, cursor >= loss.end { new.loss = nil }
-        new.lostRecords += lost.records
-        new.lostBytes += lost.bytes
+        new.lostRecords = new.lostRecords.addingClamped(lost.records)
+        new.lostBytes = new.lostBytes.addingClamped(lost.bytes)
         new.cursor = cursor
         new.tally = tally
         new.inFlightEnd = inFlightEnd

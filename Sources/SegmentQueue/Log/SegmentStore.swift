@@ -97,7 +97,8 @@ struct Tally: Hashable, Sendable {
 }
 
 extension UInt64 {
-  fileprivate func addingClamped(_ other: UInt64) -> UInt64 {
+  /// The sum, or the largest number where it would be larger.
+  func addingClamped(_ other: UInt64) -> UInt64 {
     let (sum, isTooLarge) = addingReportingOverflow(other)
     return isTooLarge ? .max : sum
   }

@@ -58,6 +58,8 @@ private func check(_ block: StoredBlock) {
   let header = block.header
   precondition(header.lineByteCount <= BlockHeader.maximumLineBytes)
   precondition(block.member.count == header.memberByteCount)
+  let (before, after) = (Tally(before: header), Tally(after: header))
+  precondition(after.records >= before.records && after.bytes >= before.bytes && after.lost >= before.lost, "counters go back")
   guard header.kind == .lines else {
     let again = decode(StoredBlock(lineless: header))
     precondition(again.header.entries == header.entries && again.header.gap == header.gap, "entries changed on the way")
