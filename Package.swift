@@ -4,6 +4,9 @@ import PackageDescription
 /// Set to leave out everything that needs SwiftNIO (the HTTP sink and the `sluice` command): sanitizer and fuzzer runs build in seconds that way.
 let librariesOnly = Context.environment["SLUICE_LIBRARIES_ONLY"] == "1"
 
+/// Set to add the targets of `Tests/Fuzz`, which only `Tests/Fuzz/run.py` builds: each needs libFuzzer's `main`.
+let fuzzing = Context.environment["SLUICE_FUZZ"] == "1"
+
 let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
@@ -68,6 +71,21 @@ if !librariesOnly {
         "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "CLinux", "CPatterns", .argumentParser, .logging, .systemPackage,
       ], swiftSettings: swiftSettings),
     .testTarget(name: "sluiceTests", dependencies: ["sluice", "TestSupport", .argumentParser, .logging], swiftSettings: swiftSettings),
+  ]
+}
+
+/// A fuzz target is one folder under Tests/Fuzz: a Swift file and its corpus.
+func fuzzTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, path: "Tests/Fuzz/\(name)", exclude: ["corpus"], swiftSettings: swiftSettings)
+}
+
+if fuzzing {
+  targets += [
+    fuzzTarget("FuzzBlocks", ["RecordBlocks", "SegmentQueue", "DurableFiles", "CBlockCodec", .systemPackage]),
+    fuzzTarget("FuzzCursors", ["RecordBlocks", "SegmentQueue", "DurableFiles", "CBlockCodec", "TestSupport", .systemPackage]),
+    fuzzTarget("FuzzSyslog", ["RecordBlocks", "SyslogSource", "CLinux"]),
+    fuzzTarget("FuzzPipelineFiles", ["PipelineConfiguration"]),
+    fuzzTarget("FuzzGzip", ["FileTailSource", "CBlockCodec", "CLinux", .systemPackage]),
   ]
 }
 

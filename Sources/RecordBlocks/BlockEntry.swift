@@ -74,8 +74,9 @@ public enum BlockEntry: Sendable, Hashable {
       }
       switch kind {
       case Kind.source:
-        guard let id = body.integer(UInt32.self) else { return nil }
-        entries.append(.source(id: id, name: String(decoding: body.rest(), as: UTF8.self)))
+        // Repaired, a name would take more room than it came from, perhaps more than a header has.
+        guard let id = body.integer(UInt32.self), let name = String(validating: body.rest(), as: UTF8.self) else { return nil }
+        entries.append(.source(id: id, name: name))
       case Kind.checkpoint:
         guard let source = body.integer(UInt32.self), let stream = body.integer(UInt32.self), let count = body.integer(UInt32.self) else {
           return nil

@@ -365,10 +365,12 @@ public final class SegmentQueue: Sendable {
       let isSettled = monitor.withLock { !$0.rollRequested || $0.writerHasEnded } && store.all.dropLast().allSatisfy(\.isSealed)
       if isSettled { return }
       await withCheckedContinuation { continuation in
-        monitor.withLock { state in
-          state.settledWaiters.append(continuation)
+        let hasEnded = monitor.withLock { state in
+          if !state.maintenanceHasEnded { state.settledWaiters.append(continuation) }
           state.maintenanceWanted = true
+          return state.maintenanceHasEnded
         }
+        if hasEnded { continuation.resume() }
         laneChanged.signal()
         maintenanceWanted.signal()
       }

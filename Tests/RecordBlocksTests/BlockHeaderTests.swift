@@ -75,6 +75,12 @@ import Testing
     #expect(try decodeHeader(member).entries == [.forget(source: 1, stream: 2)])
   }
 
+  @Test func `has no name that isn't UTF-8, which would grow when it is written again`() throws {
+    var random = SplitMix64(seed: 3)
+    let block = StoredBlock(lineless: random.header(.mark, entries: [.source(id: 1, name: "app")]))
+    #expect(throws: BlockDamage.headerChecksum) { try decodeHeader(patchHeader(block.member.array) { $0[153] = 0xFF }) }
+  }
+
   @Test func `of a newer format is told from damage`() throws {
     let member = makeBlock(Array("a\n".utf8)).member.array
     for (place, value) in [(16, UInt8(2)), (17, 4), (20, 1), (21, 0x80)] {

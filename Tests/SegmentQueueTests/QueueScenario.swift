@@ -175,7 +175,8 @@ enum QueueScenario: String, CaseIterable, Sendable {
       life.fixture.disk.failOperations(with: .ioError, once: true) { $0.kind == .sync && $0.path.hasSuffix(".active") }
       try await life.writeAhead((0..<3).map { _ in life.number(5...20) }, from: source)
       try await life.read(consumer)
-      if !isEarly { try await queue.seal() }
+      // When the roll met the failure, it is tried again after a time.
+      if !isEarly { try await life.ticking { try await queue.seal() } }
     }
     await queue.close()
   }

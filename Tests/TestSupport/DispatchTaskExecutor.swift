@@ -1,4 +1,4 @@
-public import Dispatch
+internal import Dispatch
 
 /// Runs a task's jobs one after the other on a queue of its own, as the runtime does with a source: what blocks in them holds no thread
 /// of Swift's pool.

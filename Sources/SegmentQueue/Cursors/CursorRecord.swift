@@ -22,7 +22,8 @@ internal import RecordBlocks
 ///     …   8+8+8  of the loss that begins at the cursor: wall time of the first and last deletion, and bytes of lines that gaps in it told
 ///     …   4      CRC-32 of everything before
 ///
-/// Before the checksum a later version may put more, which this one passes over.
+/// Records of the first versions lack the fields of the loss behind the sink's state. Offsets, the generation and the count of other places are
+/// below 2^63. Bytes are a record if and only if they are just what is written for it, with or without those fields: more needs another version.
 struct CursorRecord: Hashable {
   /// Records that are gone from the queue and that the consumer has still to hear of.
   struct Loss: Hashable {
@@ -75,8 +76,8 @@ struct CursorRecord: Hashable {
   func standing(at end: Tally, tally tallyAt: (Offset) -> Tally?) -> Standing {
     var (from, lost) = (tally, (records: lostRecords, bytes: lostBytes))
     if let loss, let after = tallyAt(loss.end) {
-      lost.records += after.records - min(tally.records, after.records)
-      lost.bytes += after.bytes - min(tally.bytes, after.bytes)
+      lost.records = lost.records.addingClamped(after.records - min(tally.records, after.records))
+      lost.bytes = lost.bytes.addingClamped(after.bytes - min(tally.bytes, after.bytes))
       from = after
     }
     return Standing(
@@ -176,18 +177,24 @@ struct CursorRecord: Hashable {
     }
     record.lastCallAge = lastCallAge
     if stateLength > 0 {
-      guard var state = reader.part(Int(stateLength) - 1) else { return nil }
+      guard Int(stateLength) - 1 <= Int(length) - 128, var state = reader.part(Int(stateLength) - 1) else { return nil }
       record.state = Array(state.rest())
     }
-    // Records of earlier versions end here, with their checksum.
     let read = Self.fixedByteCount + Int(max(1, stateLength)) - 1
-    if Int(length) >= read + 28, let first = reader.integer(UInt64.self), let last = reader.integer(UInt64.self),
+    if Int(length) == read + 28, let first = reader.integer(UInt64.self), let last = reader.integer(UInt64.self),
       let bytes = reader.integer(UInt64.self)
     {
+      guard record.loss != nil || (first, last, bytes) == (0, 0, 0) else { return nil }
       record.loss?.firstTime = Int64(bitPattern: first)
       record.loss?.lastTime = Int64(bitPattern: last)
       record.loss?.gapBytes = bytes
+    } else if Int(length) != read + 4 {
+      return nil
     }
-    return record
+    // A right checksum doesn't make a record sensible: nobody counts that far, and the next commit must be able to go on counting.
+    let counts = [generation, cursor, record.inFlightEnd?.rawValue ?? 0, seeks, record.loss?.end.rawValue ?? 0]
+    guard counts.allSatisfy({ $0 <= .max / 2 }) else { return nil }
+    // Behind the record's length, which tells whether the last fields are there.
+    return record.encode()[6..<read].elementsEqual(slot[6..<read]) ? record : nil
   }
 }

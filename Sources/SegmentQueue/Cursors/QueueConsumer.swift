@@ -160,8 +160,8 @@ public final class QueueConsumer: Sendable {
         if let loss = new.loss, cursor >= loss.end { new.loss = nil }
         // Gaps that were read before they were deleted: their bytes would be told twice.
         if tally.lost != new.tally.lost { new.loss?.gapBytes = 0 }
-        new.lostRecords += lost.records
-        new.lostBytes += lost.bytes
+        new.lostRecords = new.lostRecords.addingClamped(lost.records)
+        new.lostBytes = new.lostBytes.addingClamped(lost.bytes)
         new.cursor = cursor
         new.tally = tally
         new.inFlightEnd = inFlightEnd

@@ -115,8 +115,8 @@ struct BlockScanner {
     while place < end {
       let bytes = try window(at: place, Int(min(end - place, 1 << 20)))
       guard let found = bytes.withUnsafeBytes({ BlockHeader.firstCandidate(in: $0, from: 0) }) else {
-        // A magic may straddle the window's edge.
-        if end - place <= Int64(bytes.count) { break }
+        // A magic may straddle the window's edge. So few bytes are all there are, whatever the range says: the file was cut in the meantime.
+        if end - place <= Int64(bytes.count) || bytes.count <= 16 { break }
         place += Int64(bytes.count) - 16
         continue
       }

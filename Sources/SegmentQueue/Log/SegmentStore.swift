@@ -54,7 +54,7 @@ final class SegmentStore: Sendable {
   }
 }
 
-/// Records, bytes and losses in the queue from its creation to one offset.
+/// Records, bytes and losses in the queue from its creation to one offset. Sums stay at the largest number: blocks of others may say anything.
 struct Tally: Hashable, Sendable {
   var records: UInt64 = 0
   var bytes: UInt64 = 0
@@ -69,8 +69,8 @@ struct Tally: Hashable, Sendable {
   init(after header: BlockHeader) {
     self.init(before: header)
     if header.kind == .lines {
-      records += header.offsetCount
-      bytes += UInt64(header.lineByteCount)
+      records = records.addingClamped(header.offsetCount)
+      bytes = bytes.addingClamped(UInt64(header.lineByteCount))
     }
     if let gap = header.gap { add(gap) }
   }
@@ -78,10 +78,10 @@ struct Tally: Hashable, Sendable {
   /// Unreadable records were counted when they were written; what any other gap tells never was.
   mutating func add(_ gap: Gap) {
     if gap.reason == .corruptBlock {
-      records += gap.records
-      bytes += gap.bytes
+      records = records.addingClamped(gap.records)
+      bytes = bytes.addingClamped(gap.bytes)
     } else {
-      lost += gap.records
+      lost = lost.addingClamped(gap.records)
     }
   }
 
@@ -93,5 +93,13 @@ struct Tally: Hashable, Sendable {
     } else {
       lost -= min(gap.records, lost)
     }
+  }
+}
+
+extension UInt64 {
+  /// The sum, or the largest number where it would be larger.
+  func addingClamped(_ other: UInt64) -> UInt64 {
+    let (sum, isTooLarge) = addingReportingOverflow(other)
+    return isTooLarge ? .max : sum
   }
 }

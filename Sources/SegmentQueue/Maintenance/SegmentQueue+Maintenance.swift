@@ -23,8 +23,10 @@ extension SegmentQueue {
       sealAll()
       applyAge()
       if isEnding { release() }
-      let waiters = monitor.withLock { state in
+      let waiters = monitor.withLock { state -> [CheckedContinuation<Void, Never>] in
         if isEnding { state.maintenanceHasEnded = true }
+        // A new segment is still to be begun: who waits for what comes after it would only ask again.
+        if state.rollRequested && !isEnding { return [] }
         defer { state.settledWaiters.removeAll() }
         return state.settledWaiters
       }

@@ -70,10 +70,14 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
         let isOld = activeSince.map { writer.openAge - $0 >= rollAge } ?? false
         if state.rollRequested || writer.active.position >= limit || isOld { return .roll }
         if let activeSince { wake(at: now + (rollAge - min(rollAge, writer.openAge - activeSince)) + 1_000_000) }
-      } else if state.rollRequested && !writer.activeHoldsOffsets {
-        state.rollRequested = false
-        for waiter in state.settledWaiters { waiter.resume() }
-        state.settledWaiters.removeAll()
+      } else if !writer.activeHoldsOffsets {
+        if state.rollRequested {
+          state.rollRequested = false
+          for waiter in state.settledWaiters { waiter.resume() }
+          state.settledWaiters.removeAll()
+        }
+      } else {
+        wake(at: state.rollRetryAt)
       }
       if mayWrite && !(isBlocked && !state.isClosing) {
         if let due = state.gapsDue, due <= now || state.isClosing, let (key, gap) = state.pendingGaps.first {

@@ -89,8 +89,12 @@ final class ModelRun {
     writers = try model.sources.map { try queue.writer(source: $0.name, whenFull: $0.canWait ? .wait : .dropNewest) }
   }
 
+  /// When the oldest append was made that hasn't been seen in the log as a whole: what comes next may be as old.
+  private var oldestUnseen: UInt64?
+
   private func append() async throws {
     let index = random.int(0..<writers.count)
+    oldestUnseen = oldestUnseen ?? fixture.clock.monotonic()
     // A full queue's lane grows no further: nothing would be learned from it.
     if queue.status().isFull && queue.status().inFlightBytes > 20_000 { return }
     var batch = RecordBatch()
@@ -424,8 +428,9 @@ final class ModelRun {
       guard Int(batch.next.rawValue) == model.end + items.count else {
         throw fail("\(batch.first)..<\(batch.next) are \(items.count) entries: \(items)")
       }
-      for item in items { if let problem = model.grow(item, now: now) { throw fail(problem) } }
+      for item in items { if let problem = model.grow(item, now: oldestUnseen ?? now) { throw fail(problem) } }
     }
+    if queue.endOffset == queue.durableEnd, queue.status().inFlightBytes == 0 { oldestUnseen = nil }
     let start = Int(queue.startOffset.rawValue)
     guard start >= model.start else { throw fail("the start went back from \(model.start) to \(start)") }
     if start > model.start {
