@@ -85,9 +85,7 @@ import Testing
     // Consumers go on meanwhile.
     #expect(try consumer.drain(committing: true).first == .line(lines[0]))
     fixture.disk.capacityBytes = nil
-    fixture.clock.advance(by: .seconds(2))
-    queue.clockChanged()
-    try await writing.value
+    try await fixture.ticking(queue) { try await writing.value }
     #expect(try other.drain() == lines.map(Entry.line))
     await queue.close()
   }

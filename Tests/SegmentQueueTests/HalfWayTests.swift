@@ -10,19 +10,6 @@ import Testing
 
 /// Work that is cut short half-way: each test is something that the error points once found.
 @Suite(.timeLimit(.minutes(2))) struct HalfWayTests {
-  /// Lets time pass for the queue until `body` is done.
-  private func ticking<R>(_ fixture: QueueFixture, _ queue: SegmentQueue, _ body: () async throws -> R) async rethrows -> R {
-    let ticks = Task {
-      while !Task.isCancelled {
-        fixture.clock.advance(by: .milliseconds(500))
-        queue.clockChanged()
-        try await Task.sleep(for: .milliseconds(1))
-      }
-    }
-    defer { ticks.cancel() }
-    return try await body()
-  }
-
   private func expectWhole(_ disk: SimulatedFileSystem, _ count: Int, _ comment: Comment) async throws {
     let queue = try QueueFixture(disk).open()
     #expect(try queue.consumer("all", kind: .pull).drain() == numbered(0..<count).map(Entry.line), comment)
@@ -59,7 +46,7 @@ import Testing
     }
     while !fixture.notices.messages.contains(where: { $0.contains("can't be started") }) { await Task.yield() }
     fixture.disk.clearFailures()
-    try await ticking(fixture, queue) { try await writing.value }
+    try await fixture.ticking(queue) { try await writing.value }
     let killed = fixture.disk.crash(.everythingKept)
     await queue.close()
     try await expectWhole(killed, 400, "after a kill")

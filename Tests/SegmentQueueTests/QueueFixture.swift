@@ -1,4 +1,5 @@
 import DurableFiles
+import Glibc
 import RecordBlocks
 import Synchronization
 import SystemPackage
@@ -25,6 +26,28 @@ struct QueueFixture {
   func open() throws -> SegmentQueue {
     try SegmentQueue.open(path, name: "queue", options: options, fileSystem: disk, clock: clock, notify: { [notices] in notices.add($0) })
   }
+
+  /// Lets time pass for the queue, `step` a millisecond, until `body` is done. On a thread of its own: it must not depend on Swift's few
+  /// threads and its timers.
+  func ticking<R>(_ queue: SegmentQueue, by step: Duration = .milliseconds(500), _ body: () async throws -> R) async rethrows -> R {
+    let isOver = Once()
+    startThread("ticks") { [clock] in
+      while !isOver.isSet {
+        clock.advance(by: step)
+        queue.clockChanged()
+        usleep(1000)
+      }
+    }
+    defer { isOver.set() }
+    return try await body()
+  }
+}
+
+/// Something that happens once, and is known from then on.
+final class Once: Sendable {
+  private let state = Mutex(false)
+  var isSet: Bool { state.withLock { $0 } }
+  func set() { state.withLock { $0 = true } }
 }
 
 /// A clock that tests set; real time plays no part.

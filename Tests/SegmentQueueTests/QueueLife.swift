@@ -1,5 +1,4 @@
 import DurableFiles
-import Glibc
 import RecordBlocks
 import Synchronization
 import SystemPackage
@@ -82,19 +81,6 @@ final class QueueLife: Sendable {
   func tick() {
     fixture.clock.advance(by: .milliseconds(500))
     queue?.clockChanged()
-  }
-
-  /// Lets time pass until `body` has ended.
-  func ticking(_ body: () async throws -> Void) async throws {
-    let state = TickState()
-    startThread("ticks") { [self] in
-      while !state.hasEnded {
-        tick()
-        usleep(1000)
-      }
-    }
-    defer { state.end() }
-    try await body()
   }
 
   // MARK: Sources
@@ -327,11 +313,4 @@ final class QueueLife: Sendable {
       }
     }
   }
-}
-
-/// Whether time is to stand again.
-private final class TickState: Sendable {
-  private let ended = Mutex(false)
-  var hasEnded: Bool { ended.withLock { $0 } }
-  func end() { ended.withLock { $0 = true } }
 }

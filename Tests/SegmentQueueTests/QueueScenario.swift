@@ -176,7 +176,7 @@ enum QueueScenario: String, CaseIterable, Sendable {
       try await life.writeAhead((0..<3).map { _ in life.number(5...20) }, from: source)
       try await life.read(consumer)
       // When the roll met the failure, it is tried again after a time.
-      if !isEarly { try await life.ticking { try await queue.seal() } }
+      if !isEarly { try await life.fixture.ticking(queue) { try await queue.seal() } }
     }
     await queue.close()
   }

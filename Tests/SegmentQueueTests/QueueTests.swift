@@ -157,18 +157,12 @@ import Testing
     fixture.options.linger = .milliseconds(20)
     let queue = try fixture.open()
     let writer = try queue.writer(source: "app")
-    let ticking = Task {
-      while !Task.isCancelled {
-        fixture.clock.advance(by: .milliseconds(1))
-        queue.clockChanged()
-        try await Task.sleep(for: .milliseconds(1))
+    try await fixture.ticking(queue, by: .milliseconds(1)) {
+      for count in 1...20 {
+        try await writer.writeDurably(["line \(count)"], upTo: count)
+        #expect(queue.durableEnd >= Offset(UInt64(count)))
       }
     }
-    for count in 1...20 {
-      try await writer.writeDurably(["line \(count)"], upTo: count)
-      #expect(queue.durableEnd >= Offset(UInt64(count)))
-    }
-    ticking.cancel()
     await queue.close()
   }
 
