@@ -130,6 +130,33 @@ import Testing
     try await expectWhole(killed, 20, "after a clean end")
   }
 
+  @Test func `a segment that a kill left under both names survives a power cut in the recovery`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    for start in 0..<10 { try await writer.writeDurably(numbered(start..<start + 1), upTo: start + 1) }
+    fixture.disk.recordCrashPoints { $0.path.contains("segments") }
+    try await queue.seal()
+    let points = fixture.disk.crashPoints
+    await queue.close()
+    var doubles = 0
+    for point in points {
+      let killed = point.crash(.everythingKept)
+      let bases = (killed.names("data/queue/segments") ?? []).filter { !$0.hasSuffix(".tmp") }.map { $0.prefix { $0 != "." } }
+      guard Set(bases).count < bases.count else { continue }
+      doubles += 1
+      killed.recordCrashPoints()
+      await (try QueueFixture(killed).open()).close()
+      for second in killed.crashPoints {
+        for seed in 1...8 as ClosedRange<UInt64> {
+          try await expectWhole(
+            second.crash(.mixture, seed: seed), 10, "before \(point.operation), then before \(second.operation), \(seed)")
+        }
+      }
+    }
+    #expect(doubles > 0)
+  }
+
   @Test func `a cursor whose sync failed while its loss was written is not synced again`() async throws {
     var fixture = QueueFixture()
     fixture.options.segmentSize = 2_000

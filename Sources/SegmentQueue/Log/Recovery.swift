@@ -107,6 +107,8 @@ struct Recovery {
           "\(directory.path) has \(names[index].text), which ends at offset \(sealed), and \(names[index + 1].text), which ends at \(active); keep the one you trust and move the other away. Nothing was changed"
         )
       }
+      // The rename may not be on the disk yet: a power cut must not take it back and keep the unlink.
+      try directory.sync()
       try directory.unlink(names[index + 1].text)
       try directory.sync()
       names.remove(at: index + 1)
