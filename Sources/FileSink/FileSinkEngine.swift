@@ -9,6 +9,8 @@ final class FileSinkEngine {
   let configuration: FileSink.Configuration
   let codec = BlockCodec.shared
   let buffer = GatherBuffer()
+  /// A line feed by itself, for a line that had none in its input.
+  private lazy var lineFeed = OutputPiece("\n", compressed: configuration.path.isCompressed, codec: codec)
   let logger: Logger
   /// Loaded by `open`.
   var manifest: OutputManifest?
@@ -127,7 +129,6 @@ final class FileSinkEngine {
 
   private func deliver(_ slices: [BlockSlice], of delivery: Delivery) throws(DeliveryError) -> Offset {
     var writer = output.map(PieceWriter.init)
-    let lineFeed = OutputPiece("\n", compressed: configuration.path.isCompressed, codec: codec)
     for (index, slice) in slices.enumerated() {
       let header = slice.block.header
       guard header.kind == .lines, header.lineByteCount > 0 else { continue }
@@ -173,10 +174,8 @@ final class FileSinkEngine {
 
   private func deliver(_ gap: Gap, of delivery: Delivery) throws(DeliveryError) -> Offset {
     if configuration.writeGaps {
-      let isCompressed = configuration.path.isCompressed
-      let piece = OutputPiece(gap.line(for: delivery), compressed: isCompressed, codec: codec)
+      let piece = OutputPiece(gap.line(for: delivery), compressed: configuration.path.isCompressed, codec: codec)
       let endsLine = output.map { $0.withheld != .none } ?? false
-      let lineFeed = OutputPiece("\n", compressed: isCompressed, codec: codec)
       let byteCount = piece.byteCount + (endsLine ? lineFeed.byteCount : 0)
       let fits = output.map { !$0.isFinished && !isOtherName(gap.firstTime, than: $0) && !exceeds(byteCount, after: $0.length) } ?? false
       if let output {
