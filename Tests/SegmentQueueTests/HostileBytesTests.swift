@@ -65,6 +65,11 @@ import Testing
     let standing = record.standing(at: end) { _ in end }
     #expect(standing.lostRecords == .max)
     #expect(standing.lostBytes == .max)
+    end.lost = .max
+    record.loss?.gapBytes = .max
+    let gap = record.loss?.gap(from: Tally(), to: end)
+    #expect(gap?.records == .max)
+    #expect(gap?.bytes == .max)
   }
 
   @Test func `a cursor's numbers that nobody can have counted to are no cursor`() {

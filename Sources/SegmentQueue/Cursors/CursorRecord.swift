@@ -43,8 +43,9 @@ struct CursorRecord: Hashable {
     /// up to what entered. The consumer's account is of records that were in the log: there they don't count, as gaps that are read don't.
     func gap(from before: Tally, to after: Tally) -> Gap {
       Gap(
-        reason: reason, records: after.records - min(before.records, after.records) + after.lost - min(before.lost, after.lost),
-        bytes: after.bytes - min(before.bytes, after.bytes) + gapBytes, firstTime: firstTime, lastTime: lastTime)
+        reason: reason,
+        records: (after.records - min(before.records, after.records)).addingClamped(after.lost - min(before.lost, after.lost)),
+        bytes: (after.bytes - min(before.bytes, after.bytes)).addingClamped(gapBytes), firstTime: firstTime, lastTime: lastTime)
     }
   }
 

@@ -284,10 +284,10 @@ public final class QueueConsumer: Sendable {
         defer { state.file = .success(file) }
         try file.commit { record in
           guard record.needed < newStart else { return }
-          let gapBytes = gaps.reduce(0) { $0 + ($1.offset >= record.needed ? $1.bytes : 0) }
+          let gapBytes = gaps.reduce(UInt64(0)) { $0.addingClamped($1.offset >= record.needed ? $1.bytes : 0) }
           record.loss = CursorRecord.Loss(
             end: newStart, reason: reason, firstTime: record.loss?.firstTime ?? now, lastTime: now,
-            gapBytes: (record.loss?.gapBytes ?? 0) + gapBytes)
+            gapBytes: (record.loss?.gapBytes ?? 0).addingClamped(gapBytes))
         }
       }
     }
