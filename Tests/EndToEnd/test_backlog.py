@@ -29,7 +29,7 @@ sinks:
         t.true(memory < MOST_MEMORY, f"less than {MOST_MEMORY >> 20} MiB {when}, found {memory >> 20}")
 
     pipeline(f', pull: {{ window: "{hour:02}:00-{hour:02}:30" }}')
-    run = t.start_run()
+    run = t.started(t.start_run())
     t.until("all lines to be in the queue", lambda: t.show()["durable_end"] >= count, seconds=120, alive=run)
     in_bounds(run, "while it grew")
     t.stop(run)
