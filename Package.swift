@@ -24,6 +24,9 @@ extension Target.Dependency {
   static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
   static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
   static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+  static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+  static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+  static let crypto = product(name: "Crypto", package: "swift-crypto")
 }
 
 /// A component is one folder under Sources, one under Tests, and one line below. `testFiles` are not compiled: tests read them where they are.
@@ -63,12 +66,21 @@ if !librariesOnly {
   targets += component(
     "HTTPSink", ["PipelineCore", "RecordBlocks", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
     tests: ["CBlockCodec"])
+  targets += component(
+    "QueueServer",
+    [
+      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "CBlockCodec", .hummingbird, .httpTypes, .crypto, .nioCore, .nioPosix,
+      .nioHTTP1, .nioSSL, .systemPackage, .logging,
+    ], tests: [.asyncHTTPClient])
+  targets += component(
+    "QueueClient", [.asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging], tests: ["QueueServer", "SegmentQueue"])
   targets += [
     .executableTarget(
       name: "sluice",
       dependencies: [
         "RecordBlocks", "SegmentQueue", "DurableFiles", "PipelineCore", "FileTailSource", "StandardInputSource", "SyslogSource", "FileSink",
-        "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "CLinux", "CPatterns", .argumentParser, .logging, .systemPackage,
+        "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "QueueServer", "QueueClient", "CLinux", "CPatterns", .argumentParser, .crypto,
+        .logging, .systemPackage,
       ], swiftSettings: swiftSettings),
     .testTarget(name: "sluiceTests", dependencies: ["sluice", "TestSupport", .argumentParser, .logging], swiftSettings: swiftSettings),
   ]
@@ -94,7 +106,9 @@ let package = Package(
   products: [
     .library(name: "RecordBlocks", targets: ["RecordBlocks"]),
     .library(name: "SegmentQueue", targets: ["SegmentQueue"]),
-  ] + (librariesOnly ? [] : [.executable(name: "sluice", targets: ["sluice"])]),
+  ]
+    + (librariesOnly
+      ? [] : [.library(name: "QueueClient", targets: ["QueueClient"]), .executable(name: "sluice", targets: ["sluice"])]),
   dependencies: [
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -108,6 +122,9 @@ let package = Package(
         // Named for their floor, too: before 2.100.0 an HTTP parser's headers were not bounded in all.
         .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
       ]),
   targets: targets,
   swiftLanguageModes: [.v6]

@@ -89,7 +89,7 @@ BUGS = [
     ("an opening makes the records before an empty segment young again", QUEUE,
      ("Sources/SegmentQueue/Maintenance/SegmentQueue+Retention.swift", "if first?.epoch != successor.epoch, let newest", "if first == nil, let newest")),
     ("gaps that are deleted are told to nobody", QUEUE,
-     ("Sources/SegmentQueue/Cursors/CursorRecord.swift", " + after.lost - min(before.lost, after.lost)", "")),
+     ("Sources/SegmentQueue/Cursors/CursorRecord.swift", ".addingClamped(after.lost - min(before.lost, after.lost))", "")),
     ("a consumer whose file can't be read is silent", QUEUE,
      ("Sources/SegmentQueue/Cursors/QueueConsumer.swift", "guard let record = try? state.file.get().current else { return 0 }", "guard let record = try? state.file.get().current else { return age }")),
     ("a segment that was begun and given up stays", QUEUE,

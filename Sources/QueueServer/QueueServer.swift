@@ -1,0 +1,3 @@
+public import Hummingbird
+internal import Crypto
+
