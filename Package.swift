@@ -79,7 +79,8 @@ if !librariesOnly {
       name: "sluice",
       dependencies: [
         "RecordBlocks", "SegmentQueue", "DurableFiles", "PipelineCore", "FileTailSource", "StandardInputSource", "SyslogSource", "FileSink",
-        "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "QueueServer", "QueueClient", "CLinux", "CPatterns", .argumentParser, .crypto,
+        "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "QueueServer", "QueueClient", "CLinux", "CPatterns", .argumentParser,
+        .crypto,
         .logging, .systemPackage,
       ], swiftSettings: swiftSettings),
     .testTarget(name: "sluiceTests", dependencies: ["sluice", "TestSupport", .argumentParser, .logging], swiftSettings: swiftSettings),
