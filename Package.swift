@@ -20,6 +20,7 @@ extension Target.Dependency {
   static let yams = product(name: "Yams", package: "Yams")
   static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
   static let nioCore = product(name: "NIOCore", package: "swift-nio")
+  static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
   static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
   static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
   static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -75,7 +76,7 @@ if !librariesOnly {
       "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "PipelineConfiguration", "CBlockCodec", .hummingbird,
       .hummingbirdCore, .httpTypes,
       .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .systemPackage, .logging,
-    ], tests: [.asyncHTTPClient])
+    ], tests: [.asyncHTTPClient, .nioEmbedded])
   targets += component(
     "QueueClient", [.asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging], tests: ["QueueServer", "SegmentQueue"])
   targets += [

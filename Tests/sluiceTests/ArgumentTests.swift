@@ -63,6 +63,7 @@ internal import Testing
     ["queue", "show", "q"], ["queue", "cat", "q", "--from", "7", "--count", "3", "--gaps"], ["queue", "verify", "q"],
     ["queue", "seek", "q", "c", "oldest"],
     ["queue", "seal", "q"], ["queue", "trim", "q", "--before", "100", "--force"], ["version"],
+    ["token", "web", "--scope", "read@app-logs", "--scope", "write@app-*", "--append", "tokens"],
   ])
   func `every documented form is understood`(arguments: [String]) {
     #expect(refusal(arguments) == nil)
@@ -77,7 +78,8 @@ internal import Testing
     (["pull", "q", "--output", "a", "--exec", "b"], "one of them"),
     (["pull", "q", "--max-records", "0"], "1 or more"), (["queue", "seek", "q", "c", "yesterday"], "yesterday"),
     (["queue", "trim", "q"], "--before"),
-    (["queue", "show", "q", "--output", "xml"], "xml"),
+    (["queue", "show", "q", "--output", "xml"], "xml"), (["token", "web"], "--scope"), (["token", "Web", "--scope", "read@*"], "a-z"),
+    (["token", "web", "--scope", "reed@*"], "reed@*"),
   ])
   func `what can't be done is refused with the reason`(arguments: [String], word: String) throws {
     let message = try #require(refusal(arguments))
