@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Hummingbird
 public import Logging
+public import PipelineCore
 internal import NIOCore
 public import SegmentQueue
 internal import ServiceLifecycle
@@ -54,9 +55,9 @@ public final class QueueServer: Sendable {
   /// Begins to listen; returns when it does, with the address, whose port is the one that the system chose if none was asked for.
   /// - Throws: ``ListenError``.
   @discardableResult
-  public func listen(on listener: Listener) async throws(ListenError) -> String {
+  public func listen(on address: ServerAddress) async throws(ListenError) -> String {
     let (bound, promise) = AsyncThrowingStream<String, any Error>.makeStream()
-    let application = try makeApplication(listener) { promise.yield($0) }
+    let application = try makeApplication(address) { promise.yield($0) }
     var quiet = core.logger
     // Hummingbird's own lines are about its insides.
     quiet.logLevel = max(quiet.logLevel, .warning)
@@ -71,15 +72,15 @@ public final class QueueServer: Sendable {
       }
     }
     do {
-      for try await address in bound {
+      for try await text in bound {
         running.withLock { $0.append(Running(group: group, task: task)) }
-        return address
+        return text
       }
-      throw ListenError(listener, "the server ended before it listened")
+      throw ListenError(address, "the server ended before it listened")
     } catch let error as ListenError {
       throw error
     } catch {
-      throw ListenError(listener, error)
+      throw ListenError(address, error)
     }
   }
 
@@ -101,15 +102,16 @@ public final class QueueServer: Sendable {
     await core.pool.shutDown()
   }
 
-  private func makeApplication(_ listener: Listener, onBound: @escaping @Sendable (String) -> Void) throws(ListenError)
+  private func makeApplication(_ address: ServerAddress, onBound: @escaping @Sendable (String) -> Void) throws(ListenError)
     -> Application<ServerResponder>
   {
     var quiet = core.logger
     quiet.logLevel = max(quiet.logLevel, .warning)
     return Application(
-      responder: ServerResponder(core, Endpoints.all), server: try listener.serverBuilder(core),
-      configuration: ApplicationConfiguration(address: listener.bindAddress, serverName: nil, backlog: 4096),
-      onServerRunning: { channel in onBound(channel.localAddress?.text ?? listener.description) }, logger: quiet)
+      responder: ServerResponder(core, Endpoints.all, sites: SiteRule(address: address, hasTokens: core.tokens != nil)),
+      server: try address.serverBuilder(core),
+      configuration: ApplicationConfiguration(address: address.bindAddress, serverName: nil, backlog: 4096),
+      onServerRunning: { channel in onBound(channel.localAddress?.text ?? address.description) }, logger: quiet)
   }
 }
 

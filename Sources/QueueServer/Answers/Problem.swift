@@ -76,6 +76,8 @@ struct Problem: Error, Sendable {
     return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: JSONAnswer.encode(document)))
   }
 
+  init(_ refusal: RequestRefusal) { self.init(refusal.status, refusal.code, refusal.detail, headers: refusal.fields) }
+
   // MARK: The kinds
 
   static var notFound: Problem {

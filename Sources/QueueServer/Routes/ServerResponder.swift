@@ -7,9 +7,11 @@ struct ServerResponder: HTTPResponder {
 
   private let router: RouterResponder<ServerContext>
   private let server: ServerCore
+  private let sites: SiteRule
 
-  init(_ server: ServerCore, _ endpoints: [Endpoint]) {
+  init(_ server: ServerCore, _ endpoints: [Endpoint], sites: SiteRule) {
     self.server = server
+    self.sites = sites
     let router = Router(context: ServerContext.self)
     for (path, operations) in Dictionary(grouping: endpoints, by: \.path) {
       for endpoint in operations {
@@ -29,7 +31,7 @@ struct ServerResponder: HTTPResponder {
   func respond(to request: Request, context: ServerContext) async throws -> Response {
     var response: Response
     do {
-      if let refusal = CrossSite.refusal(of: request, on: context, listensOn: server.names) { throw refusal }
+      if let refusal = sites.refusal(request.head) { throw Problem(refusal) }
       response = try await router.respond(to: request, context: context)
       // The router's own answer to a path that it doesn't know.
       if context.coreContext.endpointPath.value == nil { response = Problem.notFound.response }
@@ -64,17 +66,13 @@ struct ServerResponder: HTTPResponder {
   private static func access(of request: Request, _ context: ServerContext, to endpoint: Endpoint, _ server: ServerCore) throws -> Access {
     guard let tokens = server.tokens, !context.isLocalSocket else { return .unrestricted }
     let access = tokens.access(authorization: request.headers[.authorization])
-    if case .open = endpoint.access { return access }
-    guard access.name != nil else {
-      throw Problem(
-        .unauthorized, "no_token", "send Authorization: Bearer TOKEN, with a token of this server's token file",
-        headers: [.wwwAuthenticate: "Bearer"])
-    }
-    if case .scoped(let scope) = endpoint.access, !access.allows(scope, queue: context.parameters.get("queue")) {
-      throw Problem(
-        .forbidden, "not_allowed", "the token '\(access.name ?? "")' doesn't allow this; it takes the scope \(scope.rawValue) on this queue"
-      )
-    }
+    let refusal: RequestRefusal? =
+      switch endpoint.access {
+      case .open: nil
+      case .token: access.name == nil ? access.refusal(.read, queue: nil) : nil
+      case .scoped(let scope): access.refusal(scope, queue: context.parameters.get("queue"))
+      }
+    if let refusal { throw Problem(refusal) }
     return access
   }
 }
