@@ -73,7 +73,7 @@ if !librariesOnly {
   targets += component(
     "QueueServer",
     [
-      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "PipelineConfiguration", "CBlockCodec", .hummingbird,
+      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "PipelineConfiguration", "CBlockCodec", "CLinux", .hummingbird,
       .hummingbirdCore, .httpTypes,
       .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .systemPackage, .logging,
     ], tests: [.asyncHTTPClient, .nioEmbedded])

@@ -1,8 +1,8 @@
 internal import Foundation
 internal import Hummingbird
 public import Logging
-public import PipelineCore
 internal import NIOCore
+public import PipelineCore
 public import SegmentQueue
 internal import ServiceLifecycle
 internal import Synchronization

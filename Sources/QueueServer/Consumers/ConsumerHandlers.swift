@@ -100,7 +100,7 @@ enum ConsumerHandlers {
       let isNew = !queue.consumerNames.contains(name)
       if !isNew {
         let consumer = try served.pullConsumer(name)
-        if let hold { try translating(served) { () throws(QueueError) in try consumer.setHold(hold) } }
+        if let hold { try translating(served) { () throws(QueueError) in try consumer.changeHold(to: hold) } }
         return JSONAnswer.response(shape(of: consumer, served))
       }
       let consumer: QueueConsumer

@@ -118,8 +118,8 @@ private enum Schemas {
       "Seek": object(["to": string], isClosed: true),
       "Pushed": object(["first": string, "next": string, "records": integer, "bytes": integer, "replayed": boolean]),
       "Segment": object(
-        ["name": string, "first_offset": integer, "next_offset": integer, "stored_bytes": integer, "sealed": boolean],
-        optional: ["created": string, "url": string]),
+        ["name": string, "first_offset": integer, "next_offset": integer, "stored_bytes": integer, "url": string],
+        optional: ["created": string]),
       "SegmentList": object(["segments": array("Segment")]),
       "DeadLetters": object(
         ["queue": string, "records": integer, "sinks": ["type": "array", "items": object(["sink": string, "pending": integer])]]),

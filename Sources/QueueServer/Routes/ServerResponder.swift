@@ -34,7 +34,7 @@ struct ServerResponder: HTTPResponder {
       if let refusal = sites.refusal(request.head) { throw Problem(refusal) }
       response = try await router.respond(to: request, context: context)
       // The router's own answer to a path that it doesn't know.
-      if context.coreContext.endpointPath.value == nil { response = Problem.notFound.response }
+      if response.status == .notFound, response.headers[.contentType] == nil { response = Problem.notFound.response }
     } catch let problem as Problem {
       server.metrics.answered(context.coreContext.endpointPath.value ?? "unknown", code: problem.status.code)
       response = problem.response

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 extension TokenFile {
@@ -17,12 +18,12 @@ extension TokenFile {
     defer { close(descriptor) }
     // Two that add the same name at the same time: the second sees the first's line.
     guard flock(descriptor, LOCK_EX) == 0 else { throw failed("lock the file") }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw failed("look at the file") }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw failure("it is no regular file; give the path of a file of tokens") }
-    if let problem = problem(ofMode: status.st_mode, path: path) { throw failure(problem) }
-    guard status.st_size <= maximumBytes else { throw failure("it has more than \(maximumBytes >> 20) MiB; is it a file of tokens?") }
-    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+    var facts = linux_file_facts()
+    guard linux_look_at_file(descriptor, &facts) == 0 else { throw failed("look at the file") }
+    guard facts.mode & S_IFMT == S_IFREG else { throw failure("it is no regular file; give the path of a file of tokens") }
+    if let problem = problem(ofMode: facts.mode, path: path) { throw failure(problem) }
+    guard facts.size <= maximumBytes else { throw failure("it has more than \(maximumBytes >> 20) MiB; is it a file of tokens?") }
+    var bytes = [UInt8](repeating: 0, count: Int(facts.size))
     var done = 0
     while done < bytes.count {
       let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done)) }

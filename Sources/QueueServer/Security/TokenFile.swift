@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// The file of access tokens: one a line, `NAME SCOPES sha256:HEX`; SCOPES are grants with commas between them, and `#` begins a comment.
@@ -13,24 +14,24 @@ public enum TokenFile {
     var inode: UInt64
     var size: Int64
     var mode: UInt32
-    var modified: [Int]
+    var modified: [Int64]
     /// Also changes when the mode does, and when somebody sets ``modified`` back.
-    var changed: [Int]
+    var changed: [Int64]
 
-    init(_ status: stat) {
-      device = UInt64(status.st_dev)
-      inode = UInt64(status.st_ino)
-      size = Int64(status.st_size)
-      mode = status.st_mode
-      modified = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
-      changed = [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
+    init(_ facts: linux_file_facts) {
+      device = facts.device
+      inode = facts.inode
+      size = facts.size
+      mode = facts.mode
+      modified = [facts.modified.0, facts.modified.1]
+      changed = [facts.changed.0, facts.changed.1]
     }
 
     /// The identity of what stands at `path`, links followed; nil when that can't be told.
     init?(path: String) {
-      var status = stat()
-      guard stat(path, &status) == 0 else { return nil }
-      self.init(status)
+      var facts = linux_file_facts()
+      guard linux_look_at_path(path, &facts) == 0 else { return nil }
+      self.init(facts)
     }
   }
 
@@ -65,10 +66,10 @@ public enum TokenFile {
       throw failure("cannot open the file of tokens: \(String(cString: strerror(code)))\(remedy)")
     }
     defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw failure("cannot look at the file: \(String(cString: strerror(errno)))") }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw failure("it is no regular file; give the path of a file of tokens") }
-    if let problem = problem(ofMode: status.st_mode, path: path) { throw failure(problem) }
+    var facts = linux_file_facts()
+    guard linux_look_at_file(descriptor, &facts) == 0 else { throw failure("cannot look at the file: \(String(cString: strerror(errno)))") }
+    guard facts.mode & S_IFMT == S_IFREG else { throw failure("it is no regular file; give the path of a file of tokens") }
+    if let problem = problem(ofMode: facts.mode, path: path) { throw failure(problem) }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     while true {

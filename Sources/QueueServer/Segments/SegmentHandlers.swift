@@ -12,9 +12,8 @@ enum SegmentHandlers {
     var firstOffset: UInt64
     var nextOffset: UInt64
     var storedBytes: Int64
-    var sealed: Bool
     var created: String?
-    var url: String?
+    var url: String
   }
 
   static func list(_ call: Call) async throws -> Response {
@@ -23,11 +22,10 @@ enum SegmentHandlers {
     return JSONAnswer.response(
       List(
         segments: try await call.server.pool.run {
-          served.queue.segments.map { segment in
+          served.queue.sealedSegments.map { segment in
             Shape(
               name: segment.name, firstOffset: segment.base.rawValue, nextOffset: segment.end.rawValue, storedBytes: segment.byteCount,
-              sealed: segment.isSealed, created: segment.created.map { WireTime.text($0) },
-              url: segment.isSealed ? "/v1/queues/\(served.name)/segments/\(segment.name)" : nil)
+              created: segment.created.map { WireTime.text($0) }, url: "/v1/queues/\(served.name)/segments/\(segment.name)")
           }
         }))
   }
@@ -36,13 +34,10 @@ enum SegmentHandlers {
   static func download(_ call: Call) async throws -> Response {
     let (served, name) = (try call.queue(), try call.variable("segment"))
     let opened = try await call.server.pool.run {
-      do { return try served.queue.openSegment(named: name) } catch let error as QueueError {
-        guard error.code == .io || error.code == .closed else {
-          throw Problem(
-            .notFound, "unknown_segment", "the queue '\(served.name)' has no sealed segment of that name; GET …/segments lists those it has"
-          )
-        }
-        throw Problem(error, of: served.name)
+      do throws(QueueError) { return try served.queue.openSegment(named: name) } catch {
+        guard error.code == .unknownSegment else { throw Problem(error, of: served.name) }
+        throw Problem(
+          .notFound, "unknown_segment", "the queue '\(served.name)' has no sealed segment of that name; GET …/segments lists those it has")
       }
     }
     let tag = "\"\(served.queue.id)-\(name)-\(opened.byteCount)\""

@@ -1,10 +1,6 @@
 internal import ArgumentParser
 internal import QueueServer
 
-extension Grant: ExpressibleByArgument {
-  public init?(argument: String) { self.init(argument) }
-}
-
 /// `sluice token`.
 struct TokenCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -25,7 +21,7 @@ struct TokenCommand: ParsableCommand {
     help: ArgumentHelp(
       "What it is for: read, write or admin (both, and more), of a queue, of queues whose names begin alike (app-*), or of all (*). May be given several times.",
       valueName: "read@QUEUE"))
-  var scopes: [Grant] = []
+  var scopes: [ScopeArgument] = []
 
   @Option(
     name: .customLong("append"),
@@ -34,26 +30,30 @@ struct TokenCommand: ParsableCommand {
   var file: String?
 
   func validate() throws {
-    if let problem = NewToken.problem(name: name, grants: scopes) { throw ValidationError(problem) }
+    if let problem = NewToken.problem(name: name, grants: scopes.map(\.grant)) { throw ValidationError(problem) }
   }
 
   func run() throws {
-    let new = NewToken(name: name, grants: scopes)
+    let new = NewToken(name: name, grants: scopes.map(\.grant))
     // The line first: a token that a server doesn't know is worse than a line whose token nobody has.
     if let file {
-      do {
-        try new.append(to: file)
-      } catch {
-        throw CommandFailure(.failure, lines: error.lines)
-      }
+      do throws(TokenFileError) { try new.append(to: file) } catch { throw CommandFailure(.failure, lines: error.lines) }
     } else {
       DiagnosticOutput.shared.line(new.line)
     }
-    do {
-      try StandardOutput.write(new.token + "\n")
-    } catch  where file != nil {
-      throw CommandFailure(
-        error.code, lines: error.lines + ["the line '\(name) …' of a token that nobody has is in \(file ?? ""); remove it"])
+    do throws(CommandFailure) { try StandardOutput.write(new.token + "\n") } catch {
+      guard let file else { throw error }
+      throw CommandFailure(error.code, lines: error.lines + ["the line '\(name) …' of a token that nobody has is in \(file); remove it"])
     }
+  }
+}
+
+/// What a token allows: `read@app-logs`.
+struct ScopeArgument: ExpressibleByArgument {
+  var grant: Grant
+
+  init?(argument: String) {
+    guard let grant = Grant(argument) else { return nil }
+    self.grant = grant
   }
 }

@@ -18,6 +18,8 @@ final class ServerHost: Sendable {
   private let server: QueueServer
   private let runners: SharedRunners
   private let logger: Logger
+  /// Paths of the Unix sockets that it made.
+  private let sockets = Mutex<[String]>([])
 
   /// - Throws: what is wrong with the tokens, or with where it should listen; nothing was opened.
   convenience init(_ definition: ServerDefinition?, logger: Logger) throws(CommandFailure) {
@@ -56,7 +58,7 @@ final class ServerHost: Sendable {
     guard let definition else { return }
     do throws(ListenError) {
       let address = try await server.listen(on: definition.listen)
-      if case .unix(let path) = definition.listen { chmod(path, 0o600) }
+      if case .unix(let path) = definition.listen { own(path) }
       logger.info(
         "listening",
         metadata: [
@@ -88,15 +90,25 @@ final class ServerHost: Sendable {
       }
       do throws(ListenError) {
         try await server.listen(on: .unix(path: path))
-        chmod(path, 0o600)
+        own(path)
       } catch {
         logger.warning("commands can't reach this queue while it is held", metadata: ["queue.name": "\(queue.name)", "error": "\(error)"])
       }
     }
   }
 
+  /// The socket is for this user only, and goes with the server.
+  private func own(_ path: String) {
+    chmod(path, 0o600)
+    sockets.withLock { $0.append(path) }
+  }
+
   /// Answers who waits, finishes what is on its way, listens no more.
-  func stop() async { await server.stop() }
+  func stop() async {
+    await server.stop()
+    // A process that is killed leaves them; the next one takes their place.
+    for path in sockets.withLock({ $0 }) { unlink(path) }
+  }
 }
 
 /// The runners that the server tells of: they come after it.
