@@ -1,10 +1,6 @@
 internal import ArgumentParser
 internal import QueueServer
 
-extension Grant: ExpressibleByArgument {
-  public init?(argument: String) { self.init(argument) }
-}
-
 /// `sluice token`.
 struct TokenCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -24,7 +20,7 @@ struct TokenCommand: ParsableCommand {
     name: .customLong("scope"),
     help: ArgumentHelp(
       "What it is for: read, write or admin (both, and more), of a queue, of queues whose names begin alike (app-*), or of all (*). May be given several times.",
-      valueName: "read@QUEUE"))
+      valueName: "read@QUEUE"), transform: grant)
   var scopes: [Grant] = []
 
   @Option(
@@ -33,27 +29,32 @@ struct TokenCommand: ParsableCommand {
     completion: .file())
   var file: String?
 
+  private static func grant(_ text: String) throws -> Grant {
+    guard let grant = Grant(text) else { throw ValidationError("expected \(Grant.expected)") }
+    return grant
+  }
+
   func validate() throws {
     if let problem = NewToken.problem(name: name, grants: scopes) { throw ValidationError(problem) }
   }
 
   func run() throws {
     let new = NewToken(name: name, grants: scopes)
-    // The line first: a token that a server doesn't know is worse than a line whose token nobody has.
-    if let file {
-      do {
-        try new.append(to: file)
-      } catch {
-        throw CommandFailure(.failure, lines: error.lines)
-      }
-    } else {
+    guard let file else {
       DiagnosticOutput.shared.line(new.line)
-    }
-    do {
       try StandardOutput.write(new.token + "\n")
-    } catch  where file != nil {
-      throw CommandFailure(
-        error.code, lines: error.lines + ["the line '\(name) …' of a token that nobody has is in \(file ?? ""); remove it"])
+      return
+    }
+    // The line first: a token that a server doesn't know is worse than a line whose token nobody has.
+    do throws(TokenFileError) {
+      try new.append(to: file)
+    } catch {
+      throw CommandFailure(.failure, lines: error.lines)
+    }
+    do throws(CommandFailure) {
+      try StandardOutput.write(new.token + "\n")
+    } catch {
+      throw CommandFailure(error.code, lines: error.lines + ["the line of \(name), whose token nobody has, is in \(file); remove it"])
     }
   }
 }
