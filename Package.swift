@@ -25,6 +25,8 @@ extension Target.Dependency {
   static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
   static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
   static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+  static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
+  static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
   static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
   static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
   static let crypto = product(name: "Crypto", package: "swift-crypto")
@@ -70,8 +72,9 @@ if !librariesOnly {
   targets += component(
     "QueueServer",
     [
-      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "CBlockCodec", .hummingbird, .httpTypes, .crypto, .nioCore, .nioPosix,
-      .nioHTTP1, .nioSSL, .systemPackage, .logging,
+      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "CBlockCodec", .hummingbird, .hummingbirdCore, .httpTypes, .crypto,
+      .nioCore, .nioPosix,
+      .nioHTTP1, .nioSSL, .nioTLS, .systemPackage, .logging,
     ], tests: [.asyncHTTPClient, .nioEmbedded])
   targets += component(
     "QueueClient", [.asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging], tests: ["QueueServer", "SegmentQueue"])

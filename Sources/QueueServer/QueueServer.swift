@@ -1,3 +1,2 @@
-public import Hummingbird
 internal import Crypto
-
+public import Hummingbird
