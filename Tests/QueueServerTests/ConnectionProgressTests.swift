@@ -146,6 +146,17 @@ private func at(_ seconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000_000_
     #expect(progress.stall(bufferedBytes: buffered, now: at(660)) == .response)
   }
 
+  @Test func `the time between requests begins when the response is taken`() {
+    var progress = progress
+    request(&progress, at: 1)
+    progress.willWrite(byteCount: 1 << 20, bufferedBytes: 0, now: at(1))
+    progress.responseEnded(now: at(1))
+    for step in Int64(1)...20 { #expect(progress.stall(bufferedBytes: (1 << 20) - Int(step) * 5000, now: at(10 * step)) == nil) }
+    #expect(progress.stall(bufferedBytes: 0, now: at(205)) == nil)
+    #expect(progress.deadline == at(260))
+    #expect(progress.stall(bufferedBytes: 0, now: at(260)) == .idle)
+  }
+
   @Test func `what is taken at once asks nothing more`() {
     var progress = progress
     request(&progress, at: 1)

@@ -61,11 +61,17 @@ import Testing
       }
     }
     let (server, client) = (files, certificates.path("client.key"))
-    #expect(problem(TLSFiles(certificate: server.certificate, key: "/missing"))?.hasPrefix("/missing: cannot open the file: No such file") == true)
-    #expect(problem(TLSFiles(certificate: server.key, key: server.key)) == "\(server.key): it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
+    #expect(
+      problem(TLSFiles(certificate: server.certificate, key: "/missing"))?.hasPrefix("/missing: cannot open the file: No such file") == true
+    )
+    #expect(
+      problem(TLSFiles(certificate: server.key, key: server.key))
+        == "\(server.key): it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
     #expect(problem(TLSFiles(certificate: server.certificate, key: server.certificate))?.contains("no private key in PEM form") == true)
     #expect(problem(TLSFiles(certificate: server.certificate, key: client))?.contains("\(client) can't be used together") == true)
-    #expect(problem(TLSFiles(certificate: server.certificate, key: server.key, clientAuthority: "/dev/null")) == "/dev/null: it is no regular file")
+    #expect(
+      problem(TLSFiles(certificate: server.certificate, key: server.key, clientAuthority: "/dev/null"))
+        == "/dev/null: it is no regular file")
     #expect(problem(TLSFiles(certificate: server.certificate, key: server.key, clientAuthority: certificates.path("ca.pem"))) == nil)
   }
 }

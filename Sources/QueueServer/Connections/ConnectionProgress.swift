@@ -139,6 +139,8 @@ struct ConnectionProgress {
 
   /// What has failed by now, if anything. `bufferedBytes` is what the socket hasn't taken yet.
   mutating func stall(bufferedBytes: Int, now: NIODeadline) -> ConnectionStall? {
+    // Who still takes a response isn't idle yet.
+    if case .idle = waiting, bufferedBytes > 0 { waiting = .idle(since: now) }
     if let sending = sendingDeadline, now >= sending.deadline { return sending.stall }
     guard let window else { return nil }
     if bufferedBytes == 0 {
