@@ -1,4 +1,5 @@
 internal import PipelineConfiguration
+internal import PipelineCore
 internal import QueueServer
 internal import Testing
 
