@@ -182,7 +182,10 @@ final class PipelineHost: Sendable {
         logger.notice("stopping; a second signal stops at once", metadata: ["signal": "\(name)"])
         stop()
       },
-      hangUp: { [logger] in logger.notice("SIGHUP is ignored: this version reads pipeline files only when it starts; restart it instead") })
+      hangUp: { [logger, server] in
+        server.reload()
+        logger.notice("SIGHUP: certificates and tokens are read again; pipeline files only at a start")
+      })
     let hosted = state.withLock { $0.hosted }
     let runners = hosted.map(\.runner)
     let outcomes = Mutex([(Int, PipelineOutcome)]())
