@@ -16,6 +16,7 @@ extension DeliveryLoop {
   func setAside(_ verdict: DeliveryVerdict) async {
     let dropped: UInt64
     let kept: UInt64
+    let isAgain = machine.log == .deadLetters
     // There is nothing to keep of what can't be read.
     let isDropped = plan.onReject == .drop || verdict.reason == .unreadable
     switch plan.onReject {
@@ -24,6 +25,7 @@ extension DeliveryLoop {
       kept = 0
     case .deadLetter, .wait, .drop:
       dropped = 0
+      if isAgain, endsPutBack(verdict) { return }
       progress.change { $0.activity = .settingAside }
       do { kept = try await keepAsDeadLetters(verdict) } catch {
         machine.setAsideFailed(at: context.clock.now, jitter: context.jitter())
@@ -32,6 +34,7 @@ extension DeliveryLoop {
         return say(.error, "rejected records can't be put into the dead-letter queue; the sink waits", "\(error)")
       }
     }
+    if isAgain { letters.count = UInt64(verdict.range.upperBound - verdict.range.lowerBound) }
     // The sink's state speaks of what was delivered, and nothing was.
     guard commit(verdict.range.upperBound, inFlightEnd: nil, state: nil, dropping: isDropped) else { return }
     machine.didSetAside(verdict)
@@ -42,7 +45,11 @@ extension DeliveryLoop {
     let metadata: Logger.Metadata = [
       "range": "\(verdict.range)", "status": "\(escapedForLog(verdict.status, limit: 200))", "records": "\(dropped + kept)",
     ]
-    if verdict.reason == .unreadable {
+    if verdict.reason == .unreadable, isAgain {
+      say(
+        .error, "dead letters that were put back don't give their records; they are passed over and counted as lost",
+        "run 'sluice queue verify' on the dead-letter queue", metadata)
+    } else if verdict.reason == .unreadable {
       say(
         .error, "a block with sound checksums doesn't give its records; they are lost to this consumer, its neighbours are served",
         "run 'sluice queue verify' on the queue", metadata)
@@ -54,13 +61,19 @@ extension DeliveryLoop {
   }
 
   private func keepAsDeadLetters(_ verdict: DeliveryVerdict) async throws -> UInt64 {
-    var mail = try context.deadLetters.mail(
-      from: plan.name, queue: context.queue.id, seekCount: consumer.seekCount, reason: verdict.reason.rawValue, status: verdict.status)
+    let box = try context.deadLetters.box(of: plan.name)
+    let isAgain = machine.log == .deadLetters
+    let (log, reader) = isAgain ? (box.queue, box.consumer) : (context.queue, consumer)
+    var mail = DeadLetterMail(
+      box, log.id, stream: isAgain ? DeadLetterMail.againStream : DeadLetterMail.stream, seekCount: reader.seekCount,
+      reason: verdict.reason.rawValue, status: verdict.status)
     var offset = verdict.range.lowerBound
     while offset < verdict.range.upperBound {
       let limits = BatchLimits(maxRecords: verdict.range.upperBound - offset, maxBytes: Self.pieceBytes)
-      guard let batch = try consumer.read(from: offset, limits: limits) else { break }
-      if case .records(let slices) = batch.content { try await mail.append(slices) }
+      guard let batch = try isAgain ? box.read(from: offset, limits: limits) : consumer.read(from: offset, limits: limits) else { break }
+      if case .records(let slices) = batch.content {
+        if isAgain { try await mail.appendAgain(slices) } else { try await mail.append(slices) }
+      }
       offset = batch.next
     }
     return try await mail.finish()

@@ -66,7 +66,7 @@ final class PipelineHost: Sendable {
       let notices = logger.notices(of: queue.name + DeadLetters.suffix)
       let runner = PipelineRunner(
         queue: queue, sources: parts.sources, sinks: parts.sinks.map { makeSink in makeSink(queue) },
-        deadLetters: { try DeadLetters.open(for: queue, notify: notices) }, logger: logger)
+        deadLetters: { create in try DeadLetters.open(for: queue, create: create, notify: notices) }, logger: logger)
       state.withLock { $0.hosted.append(Hosted(definition: pipeline, queue: queue, runner: runner)) }
       reportStart(pipeline, queue)
     }
@@ -273,7 +273,7 @@ final class PipelineHost: Sendable {
     if outcomes.contains(where: { $0.ending == .leftovers }) {
       let lines = rests.map { rest in
         "sink '\(rest.name)' has \(HumanText.count(rest.lagRecords, "record")) (\(HumanText.bytes(rest.lagBytes))) left"
-          + (rest.lastError.map { "; its last error: \($0)" } ?? "")
+          + (rest.hasDeadLettersPutBack ? ", and dead letters that were put back" : "") + (rest.lastError.map { "; its last error: \($0)" } ?? "")
       }
       return CommandFailure(.leftOver, lines: lines + ["the next run goes on with them"])
     }
