@@ -499,6 +499,22 @@ struct MachineDriver {
       #expect(offset == Offset(3))
     }
 
+    @Test func `don't wait for a range that fails or was rejected: its room may depend on them`() {
+      var driver = MachineDriver(.repeatsRange, inFlightEnd: 10)
+      driver.putBack = some
+      driver.read(0..<10)
+      driver.fail(.reject(status: "400"))
+      guard case .read(let offset, _, _) = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      #expect(offset == Offset(3))
+      driver.machine.passedOver(upTo: Offset(7), at: driver.now)
+      driver.commit(7)
+      driver.putBack = nil
+      driver.setAside(0..<10, .rejected, "400")
+    }
+
     @Test func `begin with the range that was in flight`() {
       var driver = MachineDriver(.repeatsRange)
       driver.putBack = PutBack(cursor: Offset(3), inFlightEnd: Offset(5), end: Offset(7))
@@ -514,6 +530,7 @@ struct MachineDriver {
       }
       _ = driver.machine.didRead(driver.facts(Offset(3)..<Offset(5)), exactEnd: nil)
       driver.deliver(upTo: 5)
+      driver.advance(.milliseconds(200))
       driver.commit(5)
       guard case .read = driver.next() else {
         Issue.record("no read")

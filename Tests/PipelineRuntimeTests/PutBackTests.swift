@@ -9,10 +9,10 @@ import Testing
 
 /// Dead letters that are given to their sink again.
 @Suite(.timeLimit(.minutes(2))) struct PutBackTests {
-  /// Runs a pipeline over records 0..<`count` whose sinks reject what `rejects` says, one record a batch.
-  private func setAside(_ fixture: RunFixture, _ count: Int = 20, _ sinks: [SinkPlan]) async throws {
+  /// Runs a pipeline over 20 records until its sinks have taken or set aside all of them.
+  private func setAside(_ fixture: RunFixture, _ sinks: [SinkPlan]) async throws {
     let queue = try fixture.open()
-    try await queue.writer(source: "source").writeDurably(numbered(0..<count))
+    try await queue.writer(source: "source").writeDurably(numbered(0..<20))
     #expect(await fixture.runner(queue, sinks: sinks).run(until: .drained(timeout: nil)).ending == .drained)
     await queue.close()
   }
@@ -280,6 +280,39 @@ import Testing
     second.cancel()
     _ = await second.value
     await again.close()
+  }
+
+  @Test func `a sink that waits for room among the dead letters delivers them when they are put back`() async throws {
+    var fixture = RunFixture()
+    var options = QueueOptions()
+    options.maxSize = 600 << 10
+    options.minFreeDisk = 0
+    options.linger = .zero
+    fixture.deadLetterOptions = options
+    var random = SplitMix64(seed: 2)
+    let lines = (0..<400).map { _ in String((0..<4000).map { _ in Character(UnicodeScalar(UInt8.random(in: 0x30...0x7A, using: &random))) }) }
+    let isOpen = Watched(false)
+    let sink = ScriptedSink(.repeatsRange) { (delivery, _) async throws(DeliveryError) in
+      if !isOpen.value { throw DeliveryError(.reject(status: "400"), "no") }
+      return delivery.next
+    }
+    let queue = try fixture.open()
+    try await queue.writer(source: "source").writeDurably(lines)
+    let runner = fixture.runner(queue, sinks: [plan(sink, "http") { $0.batch.maxRecords = 10 }])
+    let run = Task { await runner.run(until: .drained(timeout: nil)) }
+    for _ in 0..<6 where runner.status().deadLetters?.isFull != true { await eventually { runner.status().deadLetters?.isFull == true } }
+    await runner.sinkProgress[0].wait { $0.activity == .settingAside }
+    isOpen.change { $0 = true }
+    let count = try await runner.deadLetters.putBack(sink: "http")
+    #expect(count > 0)
+    #expect(await run.value.ending == .drained)
+    await queue.close()
+    // What waited for room is a dead letter now; with it everything is there, each once.
+    let left = try RejectTests.letters(await fixture.deadLetters()).map(\.offset)
+    let again = try await putBack(fixture, "http")
+    #expect(again > 0 && again <= left.count)
+    try await fixture.drain(sinks: [plan(sink, "http")])
+    #expect(sink.output.sorted() == lines.sorted())
   }
 
   @Test func `any bytes come back from a dead letter, and nothing else is taken for one`() throws {

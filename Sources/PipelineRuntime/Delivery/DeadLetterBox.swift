@@ -19,6 +19,8 @@ final class DeadLetterBox: Sendable {
     var putBackEnd = Offset.zero
     /// Nil when it is to be counted anew.
     var count: Count?
+    /// The newest dead letters that were written, until they are known to be on the disk.
+    var unsettled: AppendTicket?
   }
 
   /// The dead-letter queue.
@@ -58,6 +60,16 @@ final class DeadLetterBox: Sendable {
       checkpoint.value.count == 16, LittleEndian.integer(checkpoint.value[0..<8]) == seekCount
     else { return nil }
     return Offset(LittleEndian.integer(checkpoint.value[8..<16]))
+  }
+
+  /// Remembers what was written: whoever stops waiting for it can't know whether it is there.
+  func wrote(_ ticket: AppendTicket) { state.withLock { $0.unsettled = ticket } }
+
+  /// Returns when all that was written is on the disk, so that ``settledEnd(of:stream:seekCount:)`` tells of it.
+  func settled() async throws {
+    guard let ticket = state.withLock({ $0.unsettled }) else { return }
+    try await ticket.durableUnlessCancelled()
+    state.withLock { $0.unsettled = nil }
   }
 
   // MARK: Putting back

@@ -15,7 +15,7 @@ struct DeadLetterMail: ~Copyable {
   /// Bytes of JSON after which a write is made.
   static let writeBytes = 256 << 10
 
-  private let writer: SourceWriter
+  private let box: DeadLetterBox
   private let record: DeadLetterRecord
   private let stream: UInt32
   private let identity: [UInt8]
@@ -25,11 +25,10 @@ struct DeadLetterMail: ~Copyable {
   private var batch = RecordBatch()
   private var next: Offset?
   private var count: UInt64 = 0
-  private var ticket: AppendTicket?
 
-  /// Mail about records of `log`, whose consumer was set to another place so many times.
+  /// Mail about records of `log`, whose consumer was set to another place so many times. What the box has written must be settled.
   init(_ box: DeadLetterBox, _ log: QueueID, stream: UInt32, seekCount: UInt64, reason: String, status: String) {
-    writer = box.writer
+    self.box = box
     self.stream = stream
     self.seekCount = seekCount
     record = DeadLetterRecord(consumer: box.writer.name, reason: reason, status: status)
@@ -82,7 +81,7 @@ struct DeadLetterMail: ~Copyable {
   /// Returns how many records were added, when they are on the disk.
   mutating func finish() async throws -> UInt64 {
     if !batch.isEmpty { try await write() }
-    try await ticket?.durableUnlessCancelled()
+    try await box.settled()
     return count
   }
 
@@ -99,7 +98,7 @@ struct DeadLetterMail: ~Copyable {
     guard let next else { return }
     let value = LittleEndian.bytes(of: seekCount) + LittleEndian.bytes(of: next.rawValue)
     let full = exchange(&batch, with: RecordBatch())
-    ticket = try await writer.write(full, checkpoints: [.set(stream: stream, identity: identity, value: value)])
+    box.wrote(try await box.writer.write(full, checkpoints: [.set(stream: stream, identity: identity, value: value)]))
   }
 
   /// The position after the line feed of the line at `position`.

@@ -6,7 +6,7 @@ internal import SegmentQueue
 /// Records that can never be delivered.
 extension DeliveryLoop {
   /// Bytes of lines read at a time on the way to the dead-letter queue.
-  private static let pieceBytes = 1 << 20
+  fileprivate static let pieceBytes = 1 << 20
 
   /// Does with the verdict's records what `on_reject` says, then commits their end.
   ///
@@ -27,7 +27,9 @@ extension DeliveryLoop {
       dropped = 0
       if isAgain, endsPutBack(verdict) { return }
       progress.change { $0.activity = .settingAside }
-      do { kept = try await keepAsDeadLetters(verdict) } catch {
+      do { kept = try await keepAsDeadLetters(verdict) } catch is PutBackArrived {
+        return
+      } catch {
         machine.setAsideFailed(at: context.clock.now, jitter: context.jitter())
         if Task.isCancelled { return }
         note("\(error)")
@@ -60,22 +62,57 @@ extension DeliveryLoop {
     }
   }
 
+  /// Dead letters were put back while records waited for room among them, and must be delivered first: that makes room.
+  private struct PutBackArrived: Error {}
+
+  /// Returns how many records are dead letters that weren't before, when they are on the disk.
   private func keepAsDeadLetters(_ verdict: DeliveryVerdict) async throws -> UInt64 {
     let box = try context.deadLetters.box(of: plan.name)
     let isAgain = machine.log == .deadLetters
-    let (log, reader) = isAgain ? (box.queue, box.consumer) : (context.queue, consumer)
-    var mail = DeadLetterMail(
-      box, log.id, stream: isAgain ? DeadLetterMail.againStream : DeadLetterMail.stream, seekCount: reader.seekCount,
-      reason: verdict.reason.rawValue, status: verdict.status)
-    var offset = verdict.range.lowerBound
-    while offset < verdict.range.upperBound {
-      let limits = BatchLimits(maxRecords: verdict.range.upperBound - offset, maxBytes: Self.pieceBytes)
-      guard let batch = try isAgain ? box.read(from: offset, limits: limits) : consumer.read(from: offset, limits: limits) else { break }
-      if case .records(let slices) = batch.content {
-        if isAgain { try await mail.appendAgain(slices) } else { try await mail.append(slices) }
+    let parcel = Parcel(
+      verdict: verdict, box: box, isAgain: isAgain, log: isAgain ? box.queue.id : context.queue.id, reader: isAgain ? box.consumer : consumer)
+    guard !isAgain else { return try await parcel.send() }
+    let (requests, seen) = (context.deadLetters.requests, seenRequests)
+    return try await withThrowingTaskGroup(of: UInt64.self) { group in
+      defer { group.cancelAll() }
+      group.addTask { try await parcel.send() }
+      group.addTask {
+        var seen = seen
+        while true {
+          await requests.wait { [seen] in $0 != seen }
+          try Task.checkCancellation()
+          seen = requests.value
+          if box.putBack != nil { throw PutBackArrived() }
+        }
       }
-      offset = batch.next
+      return try await group.next()!
     }
-    return try await mail.finish()
+  }
+
+  /// A verdict's records on their way to the dead-letter queue.
+  private struct Parcel: Sendable {
+    var verdict: DeliveryVerdict
+    var box: DeadLetterBox
+    /// They are dead letters already.
+    var isAgain: Bool
+    var log: QueueID
+    var reader: QueueConsumer
+
+    func send() async throws -> UInt64 {
+      try await box.settled()
+      var mail = DeadLetterMail(
+        box, log, stream: isAgain ? DeadLetterMail.againStream : DeadLetterMail.stream, seekCount: reader.seekCount,
+        reason: verdict.reason.rawValue, status: verdict.status)
+      var offset = verdict.range.lowerBound
+      while offset < verdict.range.upperBound {
+        let limits = BatchLimits(maxRecords: verdict.range.upperBound - offset, maxBytes: DeliveryLoop.pieceBytes)
+        guard let batch = try isAgain ? box.read(from: offset, limits: limits) : reader.read(from: offset, limits: limits) else { break }
+        if case .records(let slices) = batch.content {
+          if isAgain { try await mail.appendAgain(slices) } else { try await mail.append(slices) }
+        }
+        offset = batch.next
+      }
+      return try await mail.finish()
+    }
   }
 }

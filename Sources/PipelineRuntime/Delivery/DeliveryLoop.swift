@@ -32,7 +32,7 @@ final class DeliveryLoop {
   /// Dead letters that were delivered since the last commit.
   var letters = PassedLetters()
   /// How often something was put back when the machine was asked last.
-  private var seenRequests: UInt64 = 0
+  private(set) var seenRequests: UInt64 = 0
   /// Delivered to a sink that may yet be cut back, so not yet told.
   private var uncounted = DeliveredCounts()
   private var limiters: [String: LogLimiter] = [:]

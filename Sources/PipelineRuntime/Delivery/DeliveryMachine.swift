@@ -100,11 +100,12 @@ struct DeliveryMachine {
     return .deliver
   }
 
-  /// Dead letters that were put back come before the next new batch; a range that may have been sent comes before them.
+  /// Dead letters that were put back come before the next new batch. A range that may have been sent comes before them, unless it fails or
+  /// is rejected: what has no room among the dead letters gets it only by their delivery.
   private mutating func turn(_ facts: DeliveryFacts) -> DeliveryAction? {
     switch log {
     case .queue:
-      guard let putBack = facts.putBack, verdict == nil, ends.isEmpty else { return nil }
+      guard let putBack = facts.putBack, ends.isEmpty || failures > 0 || verdict != nil else { return nil }
       batch = nil
       if hasUncommitted { return .syncAndCommit(position) }
       queuePlace = place
