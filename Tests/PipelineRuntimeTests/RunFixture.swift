@@ -38,7 +38,8 @@ struct RunFixture {
     var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     logger.logLevel = .critical
     return PipelineRunner(
-      queue: queue, sources: sources, sinks: sinks, deadLetters: { create in try openDeadLetters(for: queue, create: create) }, clock: clock, logger: logger,
+      queue: queue, sources: sources, sinks: sinks, deadLetters: { create in try openDeadLetters(for: queue, create: create) },
+      clock: clock, logger: logger,
       jitter: { 0 },
       bounds: bounds)
   }

@@ -60,7 +60,8 @@ public final class DeadLetterOffice: Sendable {
       let known = sinks.sorted().joined(separator: ", ")
       throw QueueError(
         .unknownConsumer,
-        "there is no sink '\(name)' that dead letters could be put back to" + (known.isEmpty ? "; there are none at all" : "; there are: \(known)"))
+        "there is no sink '\(name)' that dead letters could be put back to"
+          + (known.isEmpty ? "; there are none at all" : "; there are: \(known)"))
     }
     return try await visit { office in
       _ = try office.openExisting()
@@ -104,7 +105,8 @@ public final class DeadLetterOffice: Sendable {
       guard let queue = try state.queue ?? open(false) else { return nil }
       state.queue = queue
       var failure: (any Error)?
-      for consumer in queue.status().consumers where consumer.kind == .sink && consumer.failure == nil && state.boxes[consumer.name] == nil {
+      for consumer in queue.status().consumers where consumer.kind == .sink && consumer.failure == nil && state.boxes[consumer.name] == nil
+      {
         do { state.boxes[consumer.name] = try DeadLetterBox(consumer.name, in: queue) } catch { failure = error }
       }
       if let failure { throw failure }

@@ -24,7 +24,8 @@ extension DeliveryLoop {
     let box = ownBox
     do throws(QueueError) {
       switch try DeadLetterReader(box).read(from: offset, limits: limits, exactEnd: exactEnd) {
-      case nil: readFailed("the dead-letter queue gave nothing at offset \(offset), although records up to \(box.queue.durableEnd) are durable")
+      case nil:
+        readFailed("the dead-letter queue gave nothing at offset \(offset), although records up to \(box.queue.durableEnd) are durable")
       case .others(let next): machine.passedOver(upTo: next, at: context.clock.now)
       case .gap(let gap, let next):
         letters.areKnown = false

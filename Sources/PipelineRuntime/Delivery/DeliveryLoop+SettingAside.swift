@@ -70,7 +70,8 @@ extension DeliveryLoop {
     let box = try context.deadLetters.box(of: plan.name)
     let isAgain = machine.log == .deadLetters
     let parcel = Parcel(
-      verdict: verdict, box: box, isAgain: isAgain, log: isAgain ? box.queue.id : context.queue.id, reader: isAgain ? box.consumer : consumer)
+      verdict: verdict, box: box, isAgain: isAgain, log: isAgain ? box.queue.id : context.queue.id,
+      reader: isAgain ? box.consumer : consumer)
     guard !isAgain else { return try await parcel.send() }
     let (requests, seen) = (context.deadLetters.requests, seenRequests)
     return try await withThrowingTaskGroup(of: UInt64.self) { group in

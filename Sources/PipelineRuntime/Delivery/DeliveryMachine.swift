@@ -84,7 +84,9 @@ struct DeliveryMachine {
     if let action = turn(facts) { return action }
     if let action = settleVerdict() { return action }
     if mustCommit(facts) { return .syncAndCommit(position) }
-    if log == .queue, case .draining(let target) = facts.phase, position >= target { return hasUncommitted ? .syncAndCommit(position) : .finish }
+    if log == .queue, case .draining(let target) = facts.phase, position >= target {
+      return hasUncommitted ? .syncAndCommit(position) : .finish
+    }
     if let pause = pause(facts) {
       batch = nil
       return hasUncommitted ? .syncAndCommit(position) : pause
@@ -185,14 +187,18 @@ struct DeliveryMachine {
     if let end = ends.last { records = min(records, end - position) }
     if let verdict, verdict.range.lowerBound > position { records = min(records, verdict.range.lowerBound - position) }
     if log == .deadLetters { records = min(records, end(facts) - position) }
-    if log == .queue, case .running = facts.phase, pull.every != nil, let drainEnd, drainEnd > position { records = min(records, drainEnd - position) }
+    if log == .queue, case .running = facts.phase, pull.every != nil, let drainEnd, drainEnd > position {
+      records = min(records, drainEnd - position)
+    }
     let bytes = min(batchPolicy.maxBytes, learnedBytes ?? .max, bucket?.largestBatchBytes ?? .max)
     return .read(from: position, limits: BatchLimits(maxRecords: records, maxBytes: bytes), exactEnd: nil)
   }
 
   /// A batch that isn't full waits for more. How many records would fill it is told by those that it has.
   private mutating func linger(_ batch: DeliveryBatchFacts, _ facts: DeliveryFacts) -> DeliveryAction? {
-    guard log == .queue, batchPolicy.linger > .zero, batch.reachesEnd, !batch.isGap, ends.isEmpty, pull.every == nil, facts.phase == .running else {
+    guard log == .queue, batchPolicy.linger > .zero, batch.reachesEnd, !batch.isGap, ends.isEmpty, pull.every == nil,
+      facts.phase == .running
+    else {
       return nil
     }
     let fullBytes = min(batchPolicy.maxBytes, learnedBytes ?? .max)

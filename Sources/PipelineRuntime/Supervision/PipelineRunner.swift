@@ -114,7 +114,8 @@ public final class PipelineRunner: Sendable {
 
   private func runSinks() async {
     await openDeadLetters()
-    let context = DeliveryLoop.Context(queue: queue, deadLetters: deadLetters, control: control, clock: clock, jitter: jitter, logger: logger)
+    let context = DeliveryLoop.Context(
+      queue: queue, deadLetters: deadLetters, control: control, clock: clock, jitter: jitter, logger: logger)
     await withTaskGroup(of: Void.self) { group in
       for (plan, progress) in zip(sinks, sinkProgress) {
         group.addTask { await ThreadExecutor.run(named: plan.name) { await Self.runSink(plan, progress, context) } }

@@ -44,6 +44,7 @@ struct QueuePutBackCommand: AsyncParsableCommand {
       .object([("queue", .string(queue.name)), ("sink", .string(sink)), ("records", .integer(UInt64(count)))]),
       text: count == 0
         ? "\(sink) has no dead letters\n"
-        : "\(HumanText.count(count, "dead letter")) put back: the next run gives \(count == 1 ? "it" : "them") to \(sink) before anything new\n")
+        : "\(HumanText.count(count, "dead letter")) put back: the next run gives \(count == 1 ? "it" : "them") to \(sink) before anything new\n"
+    )
   }
 }

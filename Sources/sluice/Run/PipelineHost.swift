@@ -273,7 +273,8 @@ final class PipelineHost: Sendable {
     if outcomes.contains(where: { $0.ending == .leftovers }) {
       let lines = rests.map { rest in
         "sink '\(rest.name)' has \(HumanText.count(rest.lagRecords, "record")) (\(HumanText.bytes(rest.lagBytes))) left"
-          + (rest.hasDeadLettersPutBack ? ", and dead letters that were put back" : "") + (rest.lastError.map { "; its last error: \($0)" } ?? "")
+          + (rest.hasDeadLettersPutBack ? ", and dead letters that were put back" : "")
+          + (rest.lastError.map { "; its last error: \($0)" } ?? "")
       }
       return CommandFailure(.leftOver, lines: lines + ["the next run goes on with them"])
     }
