@@ -157,10 +157,12 @@ final class PipelineHost: Sendable {
       logger.info(
         "sink writes files", metadata: ["queue.name": "\(queue.name)", "sink.name": "\(name)", "path": "\(Process.absolute(file.path))"])
     }
-    if let letters = try? QueueFiles.open(FilePath(queue.path.string + DeadLetters.suffix)), letters.durableEnd > letters.startOffset {
+    guard let letters = try? QueueFiles.open(FilePath(queue.path.string + DeadLetters.suffix)) else { return }
+    let kept = letters.consumers.filter { $0.kind == .sink }.map(\.lagRecords).max() ?? 0
+    if kept > 0 {
       logger.notice(
-        "there are dead letters: records that a destination refused for good; 'sluice queue cat' prints them",
-        metadata: ["queue.name": "\(queue.name)", "path": "\(letters.path)", "records": "\(letters.durableEnd - letters.startOffset)"])
+        "there are dead letters: records that a destination refused for good; 'sluice queue cat --decode' prints them, 'sluice queue put-back' gives them to their sink again",
+        metadata: ["queue.name": "\(queue.name)", "path": "\(letters.path)", "records": "\(kept)"])
     }
   }
 
