@@ -92,6 +92,37 @@ import Testing
     Self.census.add(place, result: "\(taken.count) \(sent.first.map { $0.split(separator: "-").suffix(2).joined() } ?? "") \(sent.count)")
   }
 
+  @Test func `after a crash an endpoint that takes everything is not sent what is a dead letter already`() async throws {
+    let name = "changed-mind"
+    for seed in Exploration.seeds(name, sample: 1, full: 1) {
+      let fixture = RunFixture(SimulatedFileSystem(seed: seed))
+      let filling = try fixture.open()
+      try await filling.writer(source: "source").writeDurably(numbered(0..<Self.lineCount))
+      await filling.close()
+      fixture.disk.recordCrashPoints()
+      let destination = Destination()
+      try await fixture.drain(sinks: [plan(destination.sink(fixture.disk), "http") { $0.batch.maxRecords = 9 }])
+      for point in fixture.disk.crashPoints {
+        for kind in CrashKind.allCases where kind != .mixtureDamagingSharedSectors {
+          let place = Exploration.Place(name, seed: seed, operation: point.operation.number, variant: "\(kind)", variantSeed: 1)
+          guard Exploration.takes(place, oneIn: 8) else { continue }
+          let text = "before \(point.operation); \(place.replay("DeliveryCrashTests"))"
+          let crashed = RunFixture(point.crash(kind, seed: seed &* 1_000_003 &+ UInt64(point.operation.number)))
+          let known = PutBackDestination(destination.taken.withLock { $0 }.filter { $0.operation < point.operation.number })
+          // It takes the lines of this test's log, also those that it rejected before.
+          try await run(crashed, known.sink(crashed.disk, rejecting: nil), batch: 4, text)
+          let queue = try crashed.open()
+          let letters = try crashed.openDeadLetters(for: queue, create: false)
+          let kept = try RejectTests.letters(letters?.allLines() ?? []).map(\.line)
+          await letters?.close()
+          await queue.close()
+          #expect((known.lines + kept).sorted() == numbered(0..<Self.lineCount).sorted(), "\(text)")
+          Self.census.add(place, result: "\(name) \(kept.count)")
+        }
+      }
+    }
+  }
+
   // MARK: Put back
 
   /// Output that a crash cuts back to a committed length: the lines, and at which operation of the disk each was written.
@@ -142,7 +173,7 @@ import Testing
   /// Rejected also the second time, by its place among the dead letters.
   private static let poisonLine = "line 17 of the log"
 
-  /// A queue whose two sinks have rejected some records, with the dead letters of the first put back.
+  /// A queue whose two sinks have rejected some records.
   private func putBackDisk(seed: UInt64) async throws -> RunFixture {
     let fixture = RunFixture(SimulatedFileSystem(seed: seed))
     let queue = try fixture.open()
@@ -155,7 +186,7 @@ import Testing
     return fixture
   }
 
-  /// Puts back as the command line does, then runs; the crash points of both are recorded when asked for.
+  /// Puts back as the command line does, then runs; tells how many that are, and by which operation of the disk it was answered.
   private func putBackAndRun(_ fixture: RunFixture, _ sink: any Sink, batch: Int) async throws -> (count: Int, answered: Int) {
     let queue = try fixture.open()
     let office = DeadLetterOffice(sinks: ["http", "other"]) { create in try fixture.openDeadLetters(for: queue, create: create) }
@@ -231,16 +262,16 @@ import Testing
     await queue.close()
   }
 
-  /// An endpoint that rejects one line for ever, whatever it comes with, and knows keys.
+  /// An endpoint that rejects one line, whatever it comes with, and knows keys.
   private final class PutBackDestination: Sendable {
     let taken: Mutex<[Destination.Taken]>
     init(_ taken: [Destination.Taken] = []) { self.taken = Mutex(taken) }
 
-    func sink(_ disk: SimulatedFileSystem) -> ScriptedSink {
+    func sink(_ disk: SimulatedFileSystem, rejecting rejected: String? = DeliveryCrashTests.poisonLine) -> ScriptedSink {
       ScriptedSink(.repeatsRange) { [self] (delivery, _) async throws(DeliveryError) in
         guard case .records(let slices) = delivery.content else { return delivery.next }
         let lines = slices.flatMap(ScriptedSink.lines)
-        if lines.contains(DeliveryCrashTests.poisonLine) {
+        if let rejected, lines.contains(rejected) {
           throw lines.count > 1 ? DeliveryError(.split, "413") : DeliveryError(.reject(status: "400"), "no")
         }
         taken.withLock { $0.append(Destination.Taken(operation: disk.operationCount, key: delivery.idempotencyKey, lines: lines)) }

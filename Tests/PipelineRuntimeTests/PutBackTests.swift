@@ -203,6 +203,31 @@ import Testing
     await queue.close()
   }
 
+  @Test func `while another holds the dead letters new records are delivered, and what was put back waits`() async throws {
+    let fixture = RunFixture()
+    try await setAside(fixture, [one(rejecting([3]))])
+    _ = try await putBack(fixture, "http")
+    let queue = try fixture.open()
+    let held = try #require(try fixture.openDeadLetters(for: queue))
+    try await queue.writer(source: "source").writeDurably(["new"])
+    let sink = ScriptedSink(.repeatsRange)
+    let runner = fixture.runner(queue, sinks: [one(sink)])
+    let run = Task { await runner.run(until: .forever) }
+    await sink.has { $0.output == ["new"] }
+    do {
+      _ = try await runner.deadLetters.facts()
+      Issue.record("they were told")
+    } catch let error as QueueError {
+      #expect(error.code == .held)
+    }
+    await held.close()
+    #expect(try await runner.deadLetters.putBack(sink: "http") == 1)
+    await sink.has { $0.output == ["new", "line 3 of the log"] }
+    run.cancel()
+    _ = await run.value
+    await queue.close()
+  }
+
   @Test func `a sink that drops what is rejected drops it also the second time, and it is counted`() async throws {
     let fixture = RunFixture()
     try await setAside(fixture, [one(rejecting([3, 4]))])
