@@ -63,6 +63,7 @@ internal import Testing
     ["queue", "show", "q"], ["queue", "cat", "q", "--from", "7", "--count", "3", "--gaps"], ["queue", "verify", "q"],
     ["queue", "seek", "q", "c", "oldest"],
     ["queue", "seal", "q"], ["queue", "trim", "q", "--before", "100", "--force"], ["version"],
+    ["queue", "put-back", "q", "--sink", "post", "--output", "json"], ["queue", "cat", "q.dead-letters", "--decode"],
   ])
   func `every documented form is understood`(arguments: [String]) {
     #expect(refusal(arguments) == nil)
@@ -76,7 +77,8 @@ internal import Testing
     (["pull", "q", "--consumer", "c", "--from", "1"], "seek"), (["pull", "q", "--create"], "--commit"),
     (["pull", "q", "--output", "a", "--exec", "b"], "one of them"),
     (["pull", "q", "--max-records", "0"], "1 or more"), (["queue", "seek", "q", "c", "yesterday"], "yesterday"),
-    (["queue", "trim", "q"], "--before"),
+    (["queue", "trim", "q"], "--before"), (["queue", "put-back", "q"], "--sink"),
+    (["queue", "put-back", "q.dead-letters", "--sink", "post"], "the pipeline's queue"),
     (["queue", "show", "q", "--output", "xml"], "xml"),
   ])
   func `what can't be done is refused with the reason`(arguments: [String], word: String) throws {
