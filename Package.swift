@@ -73,7 +73,8 @@ if !librariesOnly {
       .nioHTTP1, .nioSSL, .systemPackage, .logging,
     ], tests: [.asyncHTTPClient])
   targets += component(
-    "QueueClient", [.asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging], tests: ["QueueServer", "SegmentQueue"])
+    "QueueClient", ["CBlockCodec", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
+    tests: ["QueueServer", "SegmentQueue"])
   targets += [
     .executableTarget(
       name: "sluice",
@@ -83,7 +84,7 @@ if !librariesOnly {
         .crypto,
         .logging, .systemPackage,
       ], swiftSettings: swiftSettings),
-    .testTarget(name: "sluiceTests", dependencies: ["sluice", "TestSupport", .argumentParser, .logging], swiftSettings: swiftSettings),
+    .testTarget(name: "sluiceTests", dependencies: ["sluice", "QueueClient", "DurableFiles", "TestSupport", .argumentParser, .logging, .systemPackage], swiftSettings: swiftSettings),
   ]
 }
 
