@@ -88,3 +88,10 @@ final class TemporaryFolder {
   }
   deinit { try? FileManager.default.removeItem(atPath: path) }
 }
+
+extension RemoteSegment {
+  init?(json: String) {
+    guard let segment = try? JSONDecoder().decode(RemoteSegment.self, from: Data(json.utf8)) else { return nil }
+    self = segment
+  }
+}

@@ -15,7 +15,7 @@ protocol BatchDestination: AnyObject {
 final class StandardOutputBatches: BatchDestination {
   let form = PullRequest.Form.lines
   func take(_ batch: PulledBatch) throws {
-    try batch.body.withUnsafeBytes { (bytes) throws(CommandFailure) in try StandardOutput.write(bytes) }
+    try batch.body.withUnsafeBytes { try StandardOutput.write($0) }
   }
   func finish() {}
 }
@@ -43,7 +43,7 @@ final class CommandBatches: BatchDestination {
     ]
     if let consumer { environment.append((name: "SLUICE_CONSUMER", value: consumer)) }
     let process = try ShellCommand(command, environment: environment)
-    try batch.body.withUnsafeBytes { (bytes) throws(CommandFailure) in try process.write(bytes) }
+    try batch.body.withUnsafeBytes { try process.write($0) }
     try process.finish()
   }
 
