@@ -14,7 +14,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "ftp://h", "http://", "http://h:0", "http://h:99999", "http://h:x", "http://h?x=1", "http://h/a b", "unix:relative.sock", "http://[::1",
+    "", "ftp://h", "http://", "http://h:0", "http://h:99999", "http://h:x", "http://h?x=1", "http://h/a b", "unix:relative.sock",
+    "http://[::1",
     "http://h\n",
   ])
   func `what is no address is refused with what to give`(text: String) {

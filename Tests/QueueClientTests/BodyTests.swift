@@ -73,7 +73,9 @@ import Testing
     #expect(throws: BodyReader.Damage.self) { try read(zipped, isCompressed: true, byteCount: Self.text.count - 1, pieces: 4096) }
     let bomb = zip([UInt8](repeating: 0x0A, count: 64 << 20))
     #expect(throws: BodyReader.Damage.self) { try read(bomb, isCompressed: true, records: 1000, byteCount: 1000, pieces: 1 << 20) }
-    #expect(throws: BodyReader.Damage.self) { try read([UInt8](repeating: 0, count: 1 << 20), isCompressed: true, form: .gzip, records: 1, byteCount: 10, pieces: 4096) }
+    #expect(throws: BodyReader.Damage.self) {
+      try read([UInt8](repeating: 0, count: 1 << 20), isCompressed: true, form: .gzip, records: 1, byteCount: 10, pieces: 4096)
+    }
   }
 
   @Test func `a last line without a line feed is a record`() throws {

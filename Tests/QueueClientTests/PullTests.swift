@@ -19,7 +19,9 @@ import Testing
     let sent = server.requests[0]
     #expect(sent.path == "/v1/queues/app/records")
     #expect(
-      sent.query == ["consumer": "nightly", "commit": "3-10", "max_bytes": "1048576", "max_records": "5", "min_bytes": "2", "wait": "1500ms"])
+      sent.query == [
+        "consumer": "nightly", "commit": "3-10", "max_bytes": "1048576", "max_records": "5", "min_bytes": "2", "wait": "1500ms",
+      ])
     #expect(sent.fields["accept-encoding"] == "gzip")
   }
 

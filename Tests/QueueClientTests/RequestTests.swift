@@ -40,8 +40,11 @@ private let consumerJSON = """
     _ = try await client.seek(to: .newest, consumer: "nightly", of: "app")
     #expect(try await client.consumers(of: "app").count == 1)
     try await client.deleteConsumer("nightly", of: "app")
-    let bodies = server.requests.map { $0.text.isEmpty ? [:] : (try? JSONSerialization.jsonObject(with: Data($0.body)) as? [String: String]) ?? [:] }
-    #expect(bodies == [["start_at": "2026-09-01T00:00:00Z", "mode": "cursor", "hold": "7d"], ["offset": "3-50"], ["to": "newest"], [:], [:]])
+    let bodies = server.requests.map {
+      $0.text.isEmpty ? [:] : (try? JSONSerialization.jsonObject(with: Data($0.body)) as? [String: String]) ?? [:]
+    }
+    #expect(
+      bodies == [["start_at": "2026-09-01T00:00:00Z", "mode": "cursor", "hold": "7d"], ["offset": "3-50"], ["to": "newest"], [:], [:]])
     #expect(
       server.requests.map { "\($0.method) \($0.path)" } == [
         "PUT /v1/queues/app/consumers/nightly", "POST /v1/queues/app/consumers/nightly/commit",
