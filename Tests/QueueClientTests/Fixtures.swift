@@ -50,7 +50,7 @@ func client(
 }
 
 /// The answer to a pull: `lines` from offset `first` of epoch 3 on, as one gzip member or as they are.
-func batch(_ lines: [String], from first: UInt64, gzip: Bool = true, headers: [String] = []) -> ServerDouble.Reply {
+func batchReply(_ lines: [String], from first: UInt64, gzip: Bool = true, headers: [String] = []) -> ServerDouble.Reply {
   let text = lines.map { $0 + "\n" }.joined()
   let body = Array(text.utf8)
   var all = [

@@ -6,7 +6,7 @@ import Testing
 
   @Test(arguments: [true, false])
   func `a batch comes with its lines and its facts, compressed or not`(gzip: Bool) async throws {
-    let server = ServerDouble { _ in batch(["one", "two"], from: 10, gzip: gzip, headers: ["Sluice-Gap: 8-10;retention;2;20"]) }
+    let server = ServerDouble { _ in batchReply(["one", "two"], from: 10, gzip: gzip, headers: ["Sluice-Gap: 8-10;retention;2;20"]) }
     var request = request
     request.maxRecords = 5
     request.minBytes = 2
@@ -40,7 +40,7 @@ import Testing
   func `a batch whose body breaks off is asked for again and comes whole`(length: Int, gzip: Bool) async throws {
     let lines = (0..<100).map { "line \($0) \($0 &* 7_919_317 % 10_007)" }
     let server = ServerDouble { request in
-      var reply = batch(lines, from: 10, gzip: gzip)
+      var reply = batchReply(lines, from: 10, gzip: gzip)
       if request.number < 2 { reply.brokenAt = length }
       return reply
     }
@@ -55,14 +55,14 @@ import Testing
   @Test func `a batch that is damaged on its way is asked for again`() async throws {
     let lines = (0..<100).map { "line \($0)" }
     let server = ServerDouble { request in
-      var reply = batch(lines, from: 10)
+      var reply = batchReply(lines, from: 10)
       switch request.number {
       case 0: reply.body[reply.body.count / 2] ^= 0xFF
       case 1: reply.body += zip([0x0A])
-      case 2: reply = batch(Array(lines.dropLast()), from: 10, headers: [])
+      case 2: reply = batchReply(Array(lines.dropLast()), from: 10, headers: [])
       default: break
       }
-      if request.number == 2 { reply.headers = batch(lines, from: 10).headers }
+      if request.number == 2 { reply.headers = batchReply(lines, from: 10).headers }
       return reply
     }
     let batch = try await client(server, retry: .unlimited).pull(request)
@@ -72,7 +72,7 @@ import Testing
 
   @Test func `a batch that stays damaged is an error once patience ends`() async throws {
     let server = ServerDouble { _ in
-      var reply = batch(["one"], from: 10)
+      var reply = batchReply(["one"], from: 10)
       reply.body[reply.body.count - 6] ^= 1
       return reply
     }
@@ -87,7 +87,8 @@ import Testing
   @Test func `a busy server is asked again, not before the time that it says`() async throws {
     let server = ServerDouble { request in
       request.number == 0
-        ? .problem(429, #"{"code":"too_many_waiters","detail":"too many wait; come again"}"#, ["Retry-After: 7"]) : batch(["one"], from: 10)
+        ? .problem(429, #"{"code":"too_many_waiters","detail":"too many wait; come again"}"#, ["Retry-After: 7"])
+        : batchReply(["one"], from: 10)
     }
     let clock = ImmediateClock()
     #expect(try await client(server, clock: clock).pull(request).records == 1)
@@ -98,9 +99,9 @@ import Testing
     let long = String(repeating: "x", count: 5000)
     var request = request
     request.maxBytes = 1000
-    let single = ServerDouble { _ in batch([long], from: 10) }
+    let single = ServerDouble { _ in batchReply([long], from: 10) }
     #expect(try await client(single).pull(request).byteCount == 5001)
-    let several = ServerDouble { _ in batch([long, long], from: 10) }
+    let several = ServerDouble { _ in batchReply([long, long], from: 10) }
     let error = await #expect(throws: QueueClientError.self) { try await client(several).pull(request) }
     #expect(error?.code == .notSluice)
   }

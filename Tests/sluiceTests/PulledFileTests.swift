@@ -157,6 +157,7 @@ private struct Job {
       #expect(Job.output(files) == Job.lines.joined(), "operation \(number)")
       #expect(server.state.cursor == 23, "operation \(number)")
       #expect(files.retriedSyncs.isEmpty, "operation \(number)")
+      #expect(Job.output(files.crash(.unsyncedLost)) == Job.lines.joined(), "operation \(number), then a power cut")
     }
   }
 

@@ -24,7 +24,7 @@ internal import SystemPackage
 /// What a crash (of the process, or of the power) leaves, and what the next run with the same file does:
 ///
 ///     before 2        length 0, nothing committed       begins anew
-///     2 to 4          the cursor at `next`              cuts to `length`; the batch is given again, once
+///     2 to 4          the cursor at `next`              keeps the first `length` bytes; the batch is given again, once
 ///     4 to 5          the cursor at `batch`             commits `next`, and goes on behind it; the batch is not asked for again
 ///     5 to 7          the cursor at `next`              goes on; when nothing more comes, 7 and 8
 ///     7 to 8          FILE.partial alone, FILE.offsets  8
@@ -96,6 +96,8 @@ final class PulledFile: BatchDestination {
     self.directory = directory
     form = name.hasSuffix(".gz") ? .gzip : .lines
     let left = try Self.leftover(name, in: directory)
+    // A killed process may have renamed and not synced: what is acted upon here must not be taken back by a power cut.
+    if left != nil { try directory.sync() }
     if case .renaming(let whole)? = left, whole.consumer != nil {
       try Self.check(whole, isFor: purpose, directory.path.appending(name + ".partial"))
       try directory.rename(name + ".partial", to: name)
@@ -115,10 +117,10 @@ final class PulledFile: BatchDestination {
     if case .drawn(let earlier)? = left, earlier.consumer != nil, earlier.next != earlier.first {
       let path = directory.path.appending(name + ".partial")
       try Self.check(earlier, isFor: purpose, path)
-      file = try Self.lock(name + ".partial", in: directory)
+      let found = try Self.lock(name + ".partial", in: directory)
       contents = earlier
       isCommitted = try Self.isCommitted(earlier, cursor: purpose.cursor, path)
-      try Self.cut(file, to: earlier.length)
+      file = try Self.whole(found, name + ".partial", earlier.length, in: directory)
       return
     }
     contents = Contents(
@@ -193,6 +195,7 @@ final class PulledFile: BatchDestination {
         let file = try? directory.open(other + ".partial", .update), try file.lock()
       else { continue }
       let path = directory.path.appending(other)
+      try directory.sync()
       let cursor = purpose.cursor.offset
       guard contents.next.offset <= cursor || contents.batch.offset == cursor else {
         tell(
@@ -210,7 +213,7 @@ final class PulledFile: BatchDestination {
         try await commit(contents.next)
         purpose.cursor = contents.next
       }
-      try cut(file, to: contents.length)
+      _ = try whole(file, other + ".partial", contents.length, in: directory)
       try rename(other, in: directory)
       tell("\(path) was left half-finished by an earlier pull: it is whole now, with records \(contents.first) to \(contents.next)")
     }
@@ -278,16 +281,30 @@ final class PulledFile: BatchDestination {
     CommandFailure(.held, "another pull is writing \(path); give another name to --output, or wait for its end")
   }
 
-  /// Takes away what was written behind the last whole batch.
-  private static func cut(_ file: any File, to length: Int64) throws {
+  /// The file up to its last whole batch. When something stands behind that, it may be because a sync of it failed: such a file is never
+  /// synced again, a copy takes its place. What is copied had been synced before.
+  private static func whole(_ file: any File, _ name: String, _ length: Int64, in directory: any Directory) throws -> any File {
     let size = try file.status().size
     guard size >= length else {
       throw CommandFailure(
         .failure, "\(file.path) has become shorter than its .offsets says (\(size) instead of \(length) bytes); move both away")
     }
-    guard size > length else { return }
-    try file.truncate(to: length)
-    try file.sync()
+    guard size > length else { return file }
+    let temporary = name + ".tmp"
+    if try directory.status(temporary) != nil { try directory.unlink(temporary) }
+    let copy = try directory.open(temporary, .createNew)
+    guard try copy.lock() else { throw busy(directory.path.appending(temporary)) }
+    var position: Int64 = 0
+    while position < length {
+      let piece = try file.read(Int(min(1 << 20, length - position)), at: position)
+      guard !piece.isEmpty else { throw busy(file.path) }
+      try copy.write(piece, at: position)
+      position += Int64(piece.count)
+    }
+    try copy.sync()
+    try directory.rename(temporary, to: name)
+    try directory.sync()
+    return copy
   }
 
   private static func rename(_ name: String, in directory: any Directory) throws {

@@ -108,6 +108,8 @@ struct RemotePull<Server: PullServer> {
         state.noteNothing(at: batch.next)
         continue
       }
+      // A server gives a record that is longer than asked for alone; here it is one only when it is the first.
+      guard state.allows(batch) else { break }
       if let gap = batch.gap { tell(Self.sentence(gap)) }
       try destination.take(batch)
       state.note(batch)
@@ -186,6 +188,8 @@ extension RemotePull {
     }
 
     var isUsedUp: Bool { allowance.isUsedUp }
+
+    func allows(_ batch: PulledBatch) -> Bool { batch.byteCount <= allowance.bytes || allowance.isUntouched }
 
     /// Whether a pull that doesn't follow asks once more.
     func hasMore(_ deadline: ContinuousClock.Instant) -> Bool {
