@@ -92,6 +92,8 @@ private struct Job {
     for point in files.crashPoints {
       for state in states(server, before: point) {
         for seed in 1...(kind.isSeeded ? Exploration.isFull ? 20 : 3 : 1) as ClosedRange<UInt64> {
+          let tried = Exploration.Place("pull", seed: 1, operation: point.operation.number, variant: "\(kind)", variantSeed: seed)
+          guard Exploration.takes(tried, oneIn: kind.isSeeded ? 3 : 1) else { continue }
           // The same job again, and then the next one, whose name is another: together they have everything, once.
           for isRestarted in [false, true] {
             let place = "\(kind) seed \(seed) before \(point.operation), cursor \(state.cursor)"
@@ -157,7 +159,10 @@ private struct Job {
       #expect(Job.output(files) == Job.lines.joined(), "operation \(number)")
       #expect(server.state.cursor == 23, "operation \(number)")
       #expect(files.retriedSyncs.isEmpty, "operation \(number)")
-      #expect(Job.output(files.crash(.unsyncedLost)) == Job.lines.joined(), "operation \(number), then a power cut")
+      // What the last sync of the directory should have made durable is done again, should the power take it.
+      let later = files.crash(.unsyncedLost)
+      try await Job().run(on: later, with: server)
+      #expect(Job.output(later) == Job.lines.joined(), "operation \(number), then a power cut")
     }
   }
 
