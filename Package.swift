@@ -20,12 +20,16 @@ extension Target.Dependency {
   static let yams = product(name: "Yams", package: "Yams")
   static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
   static let nioCore = product(name: "NIOCore", package: "swift-nio")
+  static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
   static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
   static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
   static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
   static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
   static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+  static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
   static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+  static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+  static let httpTypesNIO = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
   static let crypto = product(name: "Crypto", package: "swift-crypto")
 }
 
@@ -69,9 +73,10 @@ if !librariesOnly {
   targets += component(
     "QueueServer",
     [
-      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "CBlockCodec", .hummingbird, .httpTypes, .crypto, .nioCore, .nioPosix,
-      .nioHTTP1, .nioSSL, .systemPackage, .logging,
-    ], tests: [.asyncHTTPClient])
+      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "PipelineConfiguration", "CBlockCodec", "CLinux", .hummingbird,
+      .hummingbirdCore, .httpTypes,
+      .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .systemPackage, .logging,
+    ], tests: [.asyncHTTPClient, .nioEmbedded])
   targets += component(
     "QueueClient", ["CBlockCodec", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
     tests: ["QueueServer", "SegmentQueue"])
@@ -126,6 +131,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
       ]),
   targets: targets,

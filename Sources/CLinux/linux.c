@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
@@ -156,4 +157,27 @@ void linux_trim_malloc(void) {
 #ifdef __GLIBC__
     malloc_trim(0);
 #endif
+}
+
+static int told(int result, const struct stat *status, linux_file_facts *facts) {
+    if (result != 0) return -1;
+    *facts = (linux_file_facts){
+        .device = status->st_dev,
+        .inode = status->st_ino,
+        .size = status->st_size,
+        .mode = status->st_mode,
+        .modified = {status->st_mtim.tv_sec, status->st_mtim.tv_nsec},
+        .changed = {status->st_ctim.tv_sec, status->st_ctim.tv_nsec},
+    };
+    return 0;
+}
+
+int linux_look_at_path(const char *path, linux_file_facts *facts) {
+    struct stat status;
+    return told(stat(path, &status), &status, facts);
+}
+
+int linux_look_at_file(int fd, linux_file_facts *facts) {
+    struct stat status;
+    return told(fstat(fd, &status), &status, facts);
 }

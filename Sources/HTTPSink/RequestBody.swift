@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import PipelineCore
 internal import RecordBlocks
 
 /// The body of one delivery: gathered into one buffer whose length is known before the first byte is sent.
@@ -30,7 +31,9 @@ struct RequestBody {
       for slice in slices { writer.append(try slice.lines()) }
       writer.finish()
       replacedCount = writer.replacedCount
-      bytes = compression == .gzip ? Self.joined([writer.buffer.withUnsafeReadableBytes { BlockCodec.shared.deflate($0) }]) : writer.buffer
+      bytes =
+        compression == .gzip
+        ? Self.joined([writer.bytes.withUnsafeBytes { BlockCodec.shared.deflate($0) }]) : ByteBuffer(bytes: writer.bytes)
     }
   }
 

@@ -19,6 +19,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     case closed
     /// No consumer of that name.
     case unknownConsumer
+    /// No sealed segment of that name.
+    case unknownSegment
     /// An offset outside of what is allowed there.
     case invalidOffset
     /// The operating system said no.

@@ -43,11 +43,23 @@ extension SegmentQueue {
     return consumer
   }
 
+  /// A consumer that is there, as it is: nothing is made, and it counts as no call. Blocking only when its file couldn't be read before.
+  /// - Throws: ``QueueError``: `unknownConsumer`; what its file suffers from when that can't be read.
+  public func knownConsumer(_ name: String) throws(QueueError) -> QueueConsumer {
+    guard let consumer = consumers.withLock({ $0[name] }) else { throw unknownConsumer(name) }
+    if consumer.failure?.code == .io { try consumer.readAgain(in: consumersDirectory) }
+    if let failure = consumer.failure { throw failure }
+    return consumer
+  }
+
+  private func unknownConsumer(_ name: String) -> QueueError {
+    guard QueueConsumer.isValid(name: name) else { return QueueError(.unknownConsumer, "the queue \(path) has no consumer of that name") }
+    return QueueError(.unknownConsumer, "the queue \(path) has no consumer '\(name)'")
+  }
+
   /// Removes a consumer and its place; what it held may go. Blocking; durable on return.
   public func deleteConsumer(_ name: String) throws(QueueError) {
-    guard let consumer = consumers.withLock({ $0[name] }) else {
-      throw QueueError(.unknownConsumer, "the queue \(path) has no consumer '\(name)'")
-    }
+    guard let consumer = consumers.withLock({ $0[name] }) else { throw unknownConsumer(name) }
     try asQueueError { () throws(FileError) in try consumer.removeFile() }
     consumers.withLock { $0[name] = nil }
     consumerMoved()

@@ -33,6 +33,8 @@ public final class SegmentQueue: Sendable {
   let quarantine: Quarantine
   let monitor: Monitor<WriteState>
   let consumers = Monitor<[String: QueueConsumer]>([:])
+  /// Readers without a name, as long as someone keeps them.
+  let readers = Monitor<[ObjectIdentifier: WeakReader]>([:])
   /// One at a time seals, repacks, deletes.
   let maintenance = Monitor(())
   let rootDirectory: any Directory
@@ -113,6 +115,8 @@ public final class SegmentQueue: Sendable {
   public var endOffset: Offset { monitor.withLock { $0.endOffset } }
   /// Everything before it is on the disk and visible.
   public var durableEnd: Offset { monitor.withLock { $0.durableEnd } }
+  /// It has no room: writers wait, or drop. Ends by itself, when consumers have gone on or the disk has room.
+  public var isFull: Bool { monitor.withLock { $0.isFull } }
 
   // MARK: Writing
 
@@ -190,7 +194,7 @@ public final class SegmentQueue: Sendable {
     let linger = options.linger.nanosecondsClamped
     var closed: [PendingBlock] = []
     var taken: RecordBatch? = consume batch
-    let promise: BlockPromise = monitor.withLock { state in
+    let ticket: AppendTicket = monitor.withLock { state in
       if state.isFull && writer.whenFull == .dropNewest && options.overflow == .wait && state.inFlightBytes + byteCount > Self.inFlightLimit
       {
         guard let batch = taken.take() else { preconditionFailure("the batch is taken once") }
@@ -198,10 +202,11 @@ public final class SegmentQueue: Sendable {
           Gap(reason: .dropNewest, records: UInt64(batch.recordCount), bytes: UInt64(byteCount), firstTime: wall, lastTime: wall),
           source: source,
           to: &state, now: now)
-        return BlockPromise(.dropped)
+        return AppendTicket(promise: BlockPromise(.dropped), queue: self, place: 0, count: 0)
       }
       guard let batch = taken.take() else { preconditionFailure("the batch is taken once") }
       state.inFlightBytes += byteCount
+      let count = batch.recordCount
       // An unended record ends its block, a continuation begins one; otherwise small batches share a block.
       if let open = state.open[source],
         open.batch.lastIsUnended || (batch.firstContinues && !open.batch.isEmpty) || open.batch.byteCount + byteCount > Self.blockByteCount
@@ -217,23 +222,24 @@ public final class SegmentQueue: Sendable {
         state.open[source] = block
         let pending = state.close(source, now: now)!
         closed.append(pending)
-        return pending.promise
+        return AppendTicket(promise: pending.promise, queue: self, place: 0, count: count)
       }
       let block = state.open[source] ?? OpenBlock(RecordBatch(minimumCapacity: 4096), firstTime: wall, deadline: now + linger)
+      let ticket = AppendTicket(promise: block.promise, queue: self, place: block.batch.recordCount, count: count)
       block.batch.append(contentsOf: batch)
       block.lastTime = wall
       block.entryBytes += changeBytes
       for change in changes { WriteState.merge(change, into: &block.changes) }
       let isDue = quiet || block.batch.byteCount >= Self.blockByteCount || block.entryBytes >= Self.entryByteLimit
       state.open[source] = block
-      guard isDue else { return block.promise }
+      guard isDue else { return ticket }
       let pending = state.close(source, now: now)!
       closed.append(pending)
-      return pending.promise
+      return ticket
     }
     for block in closed { compress(block) }
     laneChanged.signal()
-    return AppendTicket(promise: promise, queue: self)
+    return ticket
   }
 
   private static func entryByteCount(_ change: CheckpointChange) -> Int {
@@ -313,40 +319,45 @@ public final class SegmentQueue: Sendable {
     if keptGap { try await synchronize() }
   }
 
-  /// Suspends until a record after `offset` is durable, the deadline has come, the queue closes or the task is cancelled; returns the
-  /// durable end.
+  /// Suspends until a record after `offset` is durable, the deadline has come (or up to 40 ms ago), the queue closes or the task is
+  /// cancelled; returns the durable end. Ten thousand tasks may wait: one costs an entry of a table. All whose offset was passed are resumed
+  /// together, in order of arrival.
   public func waitForRecords(beyond offset: Offset, until deadline: ContinuousClock.Instant? = nil) async -> Offset {
     let waiter: UInt64? = monitor.withLock { state in
       if state.durableEnd > offset || state.isClosing { return nil }
+      if let deadline, deadline <= .now { return nil }
       state.nextWaiter += 1
       return state.nextWaiter
     }
     guard let waiter else { return durableEnd }
-    let timer = deadline.map { deadline in
-      Task {
-        try await Task.sleep(until: deadline, clock: .continuous)
-        self.endWait(waiter)
-      }
-    }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        let resumeNow = monitor.withLock { state in
-          if state.durableEnd > offset || state.isClosing || Task.isCancelled { return true }
-          if let deadline, deadline <= .now { return true }
-          state.recordWaiters[waiter] = WriteState.RecordWaiter(offset: offset, continuation: continuation)
-          return false
+        let isAdded = monitor.withLock { state in
+          // A record may have come, or the task may have been cancelled, between the look and here.
+          if state.durableEnd > offset || state.isClosing || Task.isCancelled { return false }
+          state.recordWaiters.add(waiter, beyond: offset, until: deadline, continuation)
+          return true
         }
-        if resumeNow { continuation.resume() }
+        if !isAdded {
+          continuation.resume()
+        } else if let deadline {
+          DeadlineThread.shared.look(at: self, when: deadline)
+        }
       }
     } onCancel: {
-      endWait(waiter)
+      monitor.withLock { $0.recordWaiters.take(waiter) }?.resume()
     }
-    timer?.cancel()
     return durableEnd
   }
 
-  private func endWait(_ waiter: UInt64) {
-    monitor.withLock { $0.recordWaiters.removeValue(forKey: waiter) }?.continuation.resume()
+  /// Ends the waits whose deadlines have come.
+  func endDueWaits() {
+    let (due, next) = monitor.withLock { state in
+      let due = state.recordWaiters.take(due: .now)
+      return (due, state.recordWaiters.earliestDeadline)
+    }
+    for continuation in due { continuation.resume() }
+    if let next { DeadlineThread.shared.look(at: self, when: next) }
   }
 
   // MARK: Ending
@@ -387,8 +398,7 @@ public final class SegmentQueue: Sendable {
       var resumptions = Resumptions()
       state.isClosing = true
       resumptions.plain += state.takeAdmissionWaiters()
-      resumptions.plain += state.recordWaiters.values.map(\.continuation)
-      state.recordWaiters.removeAll()
+      resumptions.plain += state.recordWaiters.takeAll()
       return resumptions
     }
     resumptions.resume()

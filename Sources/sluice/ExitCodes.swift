@@ -31,7 +31,7 @@ enum ExitCode: Int32, CaseIterable {
     switch code {
     case .held: self = .held
     case .damaged, .cursorUnreadable: self = .damaged
-    case .unknownConsumer, .invalidOffset, .invalidName: self = .usage
+    case .unknownConsumer, .unknownSegment, .invalidOffset, .invalidName: self = .usage
     case .notAQueue, .newerFormat, .full, .closed, .io, .networkFileSystem: self = .failure
     }
   }

@@ -22,6 +22,11 @@ import Testing
         tls: { ca: ca.pem }
       screen: { type: stdout, start_at: newest, gaps: true }
     consumers: { nightly: { hold: 1TiB }, other: {} }
+    server:
+      listen: "[::]:80"
+      tokens: "to kens"
+      tls: { certificate: c.pem, key: k.pem }
+      limits: { min_progress: 1B, requests_per_second: 7, idle_timeout: 90s }
     """#
 
   @Test func `as text loads again to the same definition`() throws {

@@ -1,3 +1,4 @@
+import PipelineCore
 import Testing
 
 @testable import PipelineConfiguration
@@ -48,6 +49,20 @@ import Testing
         "b.yaml:1:12: sources.in: standard input is read already by the source of a.yaml:1:12",
         "b.yaml:1:62: sources.net.listen: 'udp://[::]:514' is listened on already by the source of a.yaml:1:62",
         "b.yaml:2:35: sinks.out.path: 'archive/all.log' could name the same file as 'archive/all.log' of a.yaml:2:35",
+      ])
+  }
+
+  @Test func `have one server among them`() throws {
+    let plain = "sources: { in: { type: file, paths: [/a] } }"
+    let files = TestFiles([
+      "a.yaml": plain, "b.yaml": plain + "\nserver: { listen: unix:/run/s }", "c.yaml": "server: {}\n" + plain,
+      "d.yaml": "server: {}\n" + plain,
+    ])
+    #expect(try files.load(["a.yaml", "b.yaml"]).map(\.server) == [nil, ServerDefinition(listen: .unix(path: "/run/s"))])
+    #expect(
+      files.mistakes() == [
+        "c.yaml:1:1: server: the process has one HTTP side, and it stands in b.yaml:2:1; remove one of the sections",
+        "d.yaml:1:1: server: the process has one HTTP side, and it stands in b.yaml:2:1; remove one of the sections",
       ])
   }
 

@@ -278,13 +278,29 @@ private let badShapes: [BadFile] = [
       #"p.yaml:9:12: unknown key 'cas' in sinks.a.tls; did you mean 'ca'?"#,
     ]),
   BadFile(
-    "the server section",
+    "the server section as a text",
     yaml: #"""
-      server: { listen: "127.0.0.1:7171" }
+      server: 127.0.0.1:7171
       sources: { app: { type: stdin } }
       """#,
     mistakes: [
-      #"p.yaml:1:1: server: the HTTP side isn't in this version of Sluice; remove the section"#
+      #"p.yaml:1:9: server: expected a mapping such as { listen: "127.0.0.1:7171", tokens: /etc/sluice/tokens }, got '127.0.0.1:7171'"#
+    ]),
+  BadFile(
+    "mistyped keys of the server",
+    yaml: #"""
+      server:
+        listn: 127.0.0.1:7171
+        tls: { cert: /a, key: /b, ca: /c }
+        limits: { max_conections: 5 }
+      sources: { app: { type: stdin } }
+      """#,
+    mistakes: [
+      #"p.yaml:2:3: unknown key 'listn' in server; did you mean 'listen'?"#,
+      #"p.yaml:3:3: server.tls: 'certificate' is missing; add certificate: /etc/sluice/server.pem"#,
+      #"p.yaml:3:10: unknown key 'cert' in server.tls; known are certificate, key, client_ca"#,
+      #"p.yaml:3:29: unknown key 'ca' in server.tls; known are certificate, key, client_ca"#,
+      #"p.yaml:4:13: unknown key 'max_conections' in server.limits; did you mean 'max_connections'?"#,
     ]),
   BadFile(
     "a key given twice",

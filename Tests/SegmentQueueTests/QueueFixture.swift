@@ -71,6 +71,7 @@ final class TestClock: QueueClock {
       now.wall += Int64(duration.nanosecondsClamped)
     }
   }
+  func setWall(_ value: Int64) { now.withLock { $0.wall = value } }
   func setSynchronised(_ value: Bool) { now.withLock { $0.isSynchronised = value } }
 }
 

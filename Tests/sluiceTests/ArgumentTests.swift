@@ -77,6 +77,7 @@ internal import Testing
     ["push", "q", "--server", "http://h:1"], ["queue", "list", "--server", "http://h:1"], ["queue", "consumers", "q"],
     ["queue", "consumers", "create", "q", "c", "--from", "newest", "--hold", "7d"], ["queue", "consumers", "delete", "q", "c"],
     ["queue", "seal", "q"], ["queue", "trim", "q", "--before", "100", "--force"], ["version"],
+    ["token", "web", "--scope", "read@app-logs", "--scope", "write@app-*", "--append", "tokens"],
   ])
   func `every documented form is understood`(arguments: [String]) {
     #expect(refusal(arguments) == nil)
@@ -90,7 +91,8 @@ internal import Testing
     (["pull", "q", "--output", "a", "--exec", "b"], "one of them"),
     (["pull", "q", "--max-records", "0"], "1 or more"), (["queue", "seek", "q", "c", "yesterday"], "yesterday"),
     (["queue", "trim", "q"], "--before"),
-    (["queue", "show", "q", "--output", "xml"], "xml"),
+    (["queue", "show", "q", "--output", "xml"], "xml"), (["token", "web"], "--scope"), (["token", "Web", "--scope", "read@*"], "a-z"),
+    (["token", "web", "--scope", "reed@*"], "reed@*"),
   ])
   func `what can't be done is refused with the reason`(arguments: [String], word: String) throws {
     let message = try #require(refusal(arguments))

@@ -16,6 +16,18 @@ int linux_is_network_file_system(int fd);
 /// 1 when the kernel says that the clock is synchronised (`man 2 adjtimex`).
 int linux_clock_is_synchronised(void);
 
+/// What the kernel says of a file (`man 2 stat`), in plain numbers: which Swift module owns `struct stat` depends on what else a file imports.
+typedef struct {
+    uint64_t device, inode;
+    int64_t size;
+    uint32_t mode;
+    int64_t modified[2], changed[2]; // seconds, nanoseconds
+} linux_file_facts;
+/// Of what stands at `path`, links followed. 0, or -1 with errno.
+int linux_look_at_path(const char *path, linux_file_facts *facts);
+/// Of an open file. 0, or -1 with errno.
+int linux_look_at_file(int fd, linux_file_facts *facts);
+
 /// Names the calling thread, at most 15 bytes, for `top -H` and debuggers.
 void linux_name_thread(const char *name);
 /// A new eventfd, non-blocking and close-on-exec, or -1 with errno.

@@ -25,6 +25,7 @@ struct CrossChecks {
     checkLoops()
     checkListeners()
     checkStandardStreams()
+    checkServers()
   }
 
   // MARK: - Queues
@@ -152,6 +153,17 @@ struct CrossChecks {
         }
         earlier.append((syslog.listen, pipeline.place(path)))
       }
+    }
+  }
+
+  private func checkServers() {
+    var earlier: Place?
+    for pipeline in pipelines where pipeline.definition.server != nil {
+      let place = pipeline.place("server")
+      if let earlier {
+        diagnostics.report(place, "server: the process has one HTTP side, and it stands in \(earlier.text); remove one of the sections")
+      }
+      earlier = earlier ?? place
     }
   }
 

@@ -12,19 +12,22 @@ public struct PipelineDefinition: Sendable, Equatable {
   public var sinks: [SinkDefinition]
   /// The pull consumers that exist, and are held for, from the first start on; in the file's order.
   public var consumers: [ConsumerDefinition]
+  /// The HTTP side of the whole process; at most one of the files given has it.
+  public var server: ServerDefinition?
   /// What is printed in place of values that came from `${file:…}`, by the dotted path of their key (`sources.app.paths.0`).
   public var redactions: [String: String]
 
   /// A pipeline of these parts.
   public init(
     file: String, queue: QueueDefinition, sources: [SourceDefinition], sinks: [SinkDefinition] = [], consumers: [ConsumerDefinition] = [],
-    redactions: [String: String] = [:]
+    server: ServerDefinition? = nil, redactions: [String: String] = [:]
   ) {
     self.file = file
     self.queue = queue
     self.sources = sources
     self.sinks = sinks
     self.consumers = consumers
+    self.server = server
     self.redactions = redactions
   }
 }

@@ -18,9 +18,6 @@ struct PipelineReader {
   func read(_ root: Setting) -> PipelineDefinition? {
     let example = "{ queue: …, sources: …, sinks: … }"
     guard let file = Section(root, path: "", place: root.place, example: example, context: context) else { return nil }
-    if let server = file.entry("server") {
-      context.report(server.keyPlace, "server: the HTTP side isn't in this version of Sluice; remove the section")
-    }
     file.refuseUnknownKeys(Schema.root)
     file.require("sources", example: "{ app: { type: file, paths: [/var/log/app/*.log] } }")
     let queue = readQueue(file)
@@ -34,7 +31,8 @@ struct PipelineReader {
     let consumers = entries(of: file, "consumers", example: "{ nightly: { mode: cursor, hold: 7d } }").compactMap(readConsumer)
     checkReaderNames(file)
     return PipelineDefinition(
-      file: context.file, queue: queue, sources: sources, sinks: sinks, consumers: consumers, redactions: context.redactions)
+      file: context.file, queue: queue, sources: sources, sinks: sinks, consumers: consumers, server: readServer(file),
+      redactions: context.redactions)
   }
 
   // MARK: - Named entries

@@ -27,6 +27,13 @@ enum Schema {
 
   static let consumer = ["mode", "start_at", "hold"]
 
+  static let server = ["listen", "tokens", "tls", "insecure", "limits"]
+  static let serverTLS = ["certificate", "key", "client_ca"]
+  static let serverLimits = [
+    "max_connections", "max_headers", "max_header_bytes", "handshake_timeout", "header_timeout", "idle_timeout", "body_timeout",
+    "response_timeout", "min_progress", "requests_per_second",
+  ]
+
   /// The kinds in a stable order.
   static let sourceTypes = ["file", "syslog", "stdin"]
   static let sinkTypes = ["file", "http", "stdout"]
@@ -35,5 +42,5 @@ enum Schema {
   static let allKeys = Set(
     root + queue + retention + source + sources.values.joined() + multiline + sink + sinks.values.joined() + pull + rotate + batch + tls
       + retry
-      + consumer)
+      + consumer + server + serverTLS + serverLimits)
 }

@@ -1,3 +1,5 @@
+internal import PipelineCore
+
 /// A definition as a tree of keys, as it stands in a pipeline file.
 indirect enum ResolvedValue {
   case text(String)
@@ -7,12 +9,13 @@ indirect enum ResolvedValue {
 
   /// The tree of a pipeline, redacted.
   init(_ pipeline: PipelineDefinition) {
-    let tree = Self.map([
-      ("queue", Self(pipeline.queue)),
-      ("sources", .map(pipeline.sources.map { ($0.name, Self($0)) })),
-      ("sinks", .map(pipeline.sinks.map { ($0.name, Self($0)) })),
-      ("consumers", .map(pipeline.consumers.map { ($0.name, Self($0)) })),
-    ])
+    let tree = Self.map(
+      [
+        ("queue", Self(pipeline.queue)),
+        ("sources", .map(pipeline.sources.map { ($0.name, Self($0)) })),
+        ("sinks", .map(pipeline.sinks.map { ($0.name, Self($0)) })),
+        ("consumers", .map(pipeline.consumers.map { ($0.name, Self($0)) })),
+      ] + (pipeline.server.map { [("server", Self($0))] } ?? []))
     self = pipeline.redactions.isEmpty ? tree : tree.redacted(pipeline.redactions, path: "")
   }
 
@@ -110,6 +113,33 @@ indirect enum ResolvedValue {
 
   private init(_ consumer: ConsumerDefinition) {
     self = .map([("mode", .text("cursor")), ("start_at", .text(consumer.startAt.rawValue)), ("hold", .text(Self.format(consumer.hold)))])
+  }
+
+  private init(_ server: ServerDefinition) {
+    let limits = server.limits
+    let tls: [(key: String, value: ResolvedValue)]? = server.tls.map { tls in
+      [
+        ("certificate", .text(tls.certificateFile)), ("key", .text(tls.keyFile)),
+        ("client_ca", .text(tls.clientAuthorityFile ?? "none")),
+      ]
+    }
+    self = .map(
+      [("listen", .text(server.listen.description)), ("tokens", .text(server.tokensFile ?? "none"))]
+        + (tls.map { [("tls", .map($0))] } ?? [])
+        + [
+          ("insecure", .flag(server.isInsecure)),
+          (
+            "limits",
+            .map([
+              ("max_connections", .number(limits.maxConnections)), ("max_headers", .number(limits.maxHeaders)),
+              ("max_header_bytes", .size(limits.maxHeaderBytes)), ("handshake_timeout", .duration(limits.handshakeTimeout)),
+              ("header_timeout", .duration(limits.headerTimeout)), ("idle_timeout", .duration(limits.idleTimeout)),
+              ("body_timeout", .duration(limits.bodyTimeout)), ("response_timeout", .duration(limits.responseTimeout)),
+              ("min_progress", .size(limits.minProgressBytes)),
+              ("requests_per_second", limits.requestsPerSecond.map(Self.number) ?? .text("unlimited")),
+            ])
+          ),
+        ])
   }
 
   // MARK: - Leaves

@@ -199,3 +199,12 @@ struct CursorRecord: Hashable {
     return record.encode()[6..<read].elementsEqual(slot[6..<read]) ? record : nil
   }
 }
+
+extension Gap {
+  /// Sets the time of a loss that has none.
+  mutating func tellTime(_ time: Int64) {
+    guard lastTime == 0 else { return }
+    firstTime = time
+    lastTime = time
+  }
+}

@@ -15,7 +15,7 @@ public final class QueueConsumer: Sendable {
     /// Losses that were read as gaps and not yet committed past, by their first offset.
     var toldLosses: [Offset: (end: Offset, records: UInt64, bytes: UInt64)] = [:]
     var lastCallAge: UInt64
-    /// Opened by someone in this process: a sink of a running pipeline is never silent.
+    /// A sink of a running pipeline: never silent.
     var isOpen = false
   }
 
@@ -60,6 +60,14 @@ public final class QueueConsumer: Sendable {
   public var sinkState: [UInt8]? { record?.state }
   /// Records at the cursor are gone: a gap will be read first.
   public var dataWasLost: Bool { record?.loss != nil }
+  /// What it is told next when records at its cursor are gone; nil when none are. Blocking (disk).
+  public var pendingLoss: QueueFiles.PendingLoss? {
+    guard var loss = record?.pendingLoss(startOffset: queue.startOffset, tally: { try? queue.makeReader().tally(at: $0) }) else {
+      return nil
+    }
+    loss.gap.tellTime(queue.clock.wall())
+    return loss
+  }
   /// What it pins.
   public var hold: Hold { record?.hold ?? .all }
   /// Why its file can't be used, if it can't.
@@ -76,8 +84,7 @@ public final class QueueConsumer: Sendable {
   func silence(at age: UInt64) -> UInt64 {
     state.withLock { state in
       // One whose file can't be read holds everything until that is decided: nobody knows when it called last.
-      guard let record = try? state.file.get().current else { return 0 }
-      if state.isOpen, record.kind == .sink { return 0 }
+      guard case .success = state.file, !state.isOpen else { return 0 }
       return age &- min(age, state.lastCallAge)
     }
   }
@@ -118,10 +125,7 @@ public final class QueueConsumer: Sendable {
     // What gaps were read since the cursor had of these bytes isn't known: then none are told twice.
     if before.lost != record.tally.lost { loss.gapBytes = 0 }
     var gap = loss.gap(from: before, to: after)
-    if gap.lastTime == 0 {
-      gap.firstTime = queue.clock.wall()
-      gap.lastTime = gap.firstTime
-    }
+    gap.tellTime(queue.clock.wall())
     if state.toldLosses.count >= Self.markLimit { state.toldLosses.removeAll() }
     state.toldLosses[offset] = (
       loss.end, after.records - min(before.records, after.records), after.bytes - min(before.bytes, after.bytes)
@@ -248,13 +252,24 @@ public final class QueueConsumer: Sendable {
     }
   }
 
-  /// A declared consumer's settings, as its pipeline file has them now.
+  /// Changes what it may pin. Blocking; durable on return.
+  public func changeHold(to hold: Hold) throws(QueueError) {
+    try state.withLock { state throws(QueueError) in
+      var file = try state.file.get()
+      if file.current.hold != hold { try change(&file, &state) { $0.hold = hold } }
+    }
+    queue.consumerMoved()
+  }
+
+  /// A declared consumer's settings, as its pipeline file has them now. A sink runs from now on; a batch job that is declared hasn't called.
   func open(hold: Hold) throws(QueueError) {
     let age = queue.openAge
     try state.withLock { state throws(QueueError) in
       var file = try state.file.get()
-      state.isOpen = true
-      state.lastCallAge = age
+      if file.current.kind == .sink {
+        state.isOpen = true
+        state.lastCallAge = age
+      }
       if file.current.hold != hold {
         try change(&file, &state) { $0.hold = hold }
       }
@@ -319,6 +334,9 @@ public final class QueueConsumer: Sendable {
   }
 
   // MARK: Status
+
+  /// The consumer's facts. Blocking when records at its cursor are gone (disk).
+  public func status() -> ConsumerStatus { status(of: queue, end: queue.monitor.withLock { $0.durableTally }) }
 
   func status(of queue: SegmentQueue, end: Tally) -> ConsumerStatus {
     let (record, error) = state.withLock { state -> (CursorRecord?, QueueError?) in

@@ -150,6 +150,7 @@ extension SegmentQueue {
 
   func letReadersGo(of segment: Segment) {
     for consumer in consumers.withLock({ Array($0.values) }) { consumer.letGo(of: segment) }
+    for reader in readers.withLock({ $0.values.compactMap(\.reader) }) { reader.letGo(of: segment) }
   }
 
   private func age(of segment: Segment) -> UInt64 {

@@ -55,7 +55,7 @@ public final class QueueFiles: Sendable {
     /// Where it goes on behind them.
     public let next: Offset
     /// What it will be told.
-    public let gap: Gap
+    public internal(set) var gap: Gap
   }
 
   /// The queue's directory.

@@ -69,8 +69,10 @@ final class PendingBlock: @unchecked Sendable {  // immutable but for the fields
 }
 
 /// How a block ends, for those who wait for that: also for a block that is still being filled. Guarded by the queue's monitor.
-final class BlockPromise: @unchecked Sendable {  // the queue's monitor guards both fields
+final class BlockPromise: @unchecked Sendable {  // the queue's monitor guards all fields
   var outcome: PendingBlock.Outcome?
+  /// The block's first offset, once it is durable.
+  var base: Offset?
   var waiters: [CheckedContinuation<Void, any Error>] = []
 
   init(_ outcome: PendingBlock.Outcome? = nil) { self.outcome = outcome }

@@ -52,10 +52,23 @@ public final class SourceWriter: Sendable {
 public struct AppendTicket: Sendable {
   let promise: BlockPromise
   let queue: SegmentQueue
+  /// How many records of others stand before the batch in its block.
+  let place: Int
+  /// How many records it has.
+  let count: Int
 
   /// Returns when the batch and its checkpoints are on the disk (with `sync: never`: in the file).
   /// - Throws: ``QueueError`` when the queue was closed or dropped the batch; then the source still has it to give.
   public func durable() async throws {
     try await queue.waitUntilDurable(promise)
+  }
+
+  /// The same, and tells the offsets that the batch's records got.
+  public func durableRange() async throws -> Range<Offset> {
+    try await queue.waitUntilDurable(promise)
+    guard let base = queue.monitor.withLock({ [promise] _ in promise.base }) else {
+      preconditionFailure("a block that is durable has its offsets")
+    }
+    return base + place..<base + (place + count)
   }
 }

@@ -24,10 +24,6 @@ struct WriteState {
     let source: UInt32
     let reason: Gap.Reason
   }
-  struct RecordWaiter {
-    let offset: Offset
-    let continuation: CheckedContinuation<Void, Never>
-  }
 
   // Before the lane.
   var open: [UInt32: OpenBlock] = [:]
@@ -64,7 +60,7 @@ struct WriteState {
   /// The newest durable blocks with offsets, for readers that have caught up.
   var recent: [StoredBlock] = []
   var recentBytes = 0
-  var recordWaiters: [UInt64: RecordWaiter] = [:]
+  var recordWaiters = RecordWaiters()
   var lossesSinceOpening: [Gap.Reason: (records: UInt64, bytes: UInt64)] = [:]
 
   // The whole.
@@ -147,6 +143,7 @@ struct WriteState {
         recentBytes += entry.block.memoryByteCount
       }
       if let pending = entry.pending {
+        pending.promise.base = header.base
         pending.outcome = .durable
         resumptions.tickets += pending.waiters.map { ($0, nil) }
         pending.waiters = []
@@ -159,10 +156,7 @@ struct WriteState {
       state.end = max(state.end, end)
     }
     trimRecent(to: recentLimit)
-    for (id, waiter) in recordWaiters where waiter.offset < durableEnd {
-      resumptions.plain.append(waiter.continuation)
-      recordWaiters[id] = nil
-    }
+    resumptions.plain += recordWaiters.take(below: durableEnd)
     return resumptions
   }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import PipelineConfiguration
 internal import PipelineRuntime
 
 /// `sluice run`.
@@ -11,6 +12,7 @@ struct RunCommand: AsyncParsableCommand {
 
         sluice run pipelines/app-logs.yaml
         sluice run pipelines/quickstart.yaml --once --drain
+        sluice run pipelines/app-logs.yaml --listen 127.0.0.1:7171
 
       \(ExitCode.table)
       """)
@@ -37,18 +39,17 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(help: "No live status, even when standard error is a terminal.")
   var noStatus = false
 
-  @Option(help: .hidden)
-  var listen: String?
-
-  func validate() throws {
-    if listen != nil { throw ValidationError("--listen: " + QueueArgument.noServer) }
-  }
+  @OptionGroup var server: ServerOptions
 
   func run() async throws {
     let pipelines = try PipelineFiles.load(files)
     let log = ProcessLog(format: logFormat)
     let ending: RunEnding = drain.map { .drained(timeout: $0.timeout) } ?? .sourcesEnd
-    let host = PipelineHost(once: once, ending: ending, log: log, level: logLevel.level)
+    let server = try ServerHost(
+      try server.definition(or: pipelines.compactMap(\.server).first), logger: log.logger("sluice", level: logLevel.level))
+    let host = PipelineHost(once: once, ending: ending, server: server, log: log, level: logLevel.level)
+    // The address first, as all sockets: a port in use is an error before the first queue is touched.
+    try await server.listen()
     try host.open(pipelines)
     try await host.run(showsStatus: !noStatus && logFormat == .text)
   }

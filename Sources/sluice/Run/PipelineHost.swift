@@ -31,14 +31,16 @@ final class PipelineHost: Sendable {
 
   private let once: Bool
   private let ending: RunEnding
+  private let server: ServerHost
   private let log: ProcessLog
   private let level: Logger.Level
   private let logger: Logger
   private let state = Mutex(State())
 
-  init(once: Bool, ending: RunEnding, log: ProcessLog, level: Logger.Level) {
+  init(once: Bool, ending: RunEnding, server: ServerHost, log: ProcessLog, level: Logger.Level) {
     self.once = once
     self.ending = ending
+    self.server = server
     self.log = log
     self.level = level
     logger = log.logger("sluice", level: level)
@@ -68,6 +70,7 @@ final class PipelineHost: Sendable {
         queue: queue, sources: parts.sources, sinks: parts.sinks.map { makeSink in makeSink(queue) },
         deadLetters: { try DeadLetters.open(for: queue, notify: notices) }, logger: logger)
       state.withLock { $0.hosted.append(Hosted(definition: pipeline, queue: queue, runner: runner)) }
+      server.serve(queue, runner)
       reportStart(pipeline, queue)
     }
   }
@@ -192,6 +195,7 @@ final class PipelineHost: Sendable {
         }
       }
     }
+    await server.open(hosted.map(\.queue))
     let isStopping = state.withLock { state in
       state.work = work
       return state.stopRequested
@@ -206,6 +210,8 @@ final class PipelineHost: Sendable {
       }
     }
     await work.value
+    // Before the queues are closed: who waits is answered, what was pushed is on the disk.
+    await server.stop()
     ticker.cancel()
     await ticker.value
     DiagnosticOutput.shared.clear()
@@ -227,6 +233,8 @@ final class PipelineHost: Sendable {
       return state.work
     }
     work?.cancel()
+    // Who waits for records is answered at once; the pipelines' end isn't waited for.
+    Task { [server] in await server.stop() }
     DispatchQueue.global(qos: .userInitiated).asyncAfter(deadline: .now() + Self.longestStop) { [self] in
       let isDurable = state.withLock { $0.runnersEnded }
       DiagnosticOutput.shared.clear()

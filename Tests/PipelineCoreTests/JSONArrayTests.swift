@@ -1,9 +1,8 @@
 import Foundation
-import NIOCore
 import RecordBlocks
 import Testing
 
-@testable import HTTPSink
+@testable import PipelineCore
 
 @Suite struct `JSON array` {
   private func isValue(_ text: String) -> Bool { isValue(Array(text.utf8)) }
@@ -81,7 +80,7 @@ import Testing
       writer.append(SharedBytes(copying: bytes + [10]))
       writer.finish()
       let text = String(decoding: bytes, as: UTF8.self)
-      #expect(String(buffer: writer.buffer) == "[\"\(text)\"]", "seed \(seed): \(bytes)")
+      #expect(String(decoding: writer.bytes, as: UTF8.self) == "[\"\(text)\"]", "seed \(seed): \(bytes)")
       #expect(writer.replacedCount == (String(validating: bytes, as: UTF8.self) == nil ? 1 : 0))
     }
   }
@@ -91,12 +90,12 @@ import Testing
     let records = (0..<128).filter { $0 != 10 }.map { "x" + String(UnicodeScalar(UInt8($0))) + "\"" }
     for record in records { writer.append(SharedBytes(copying: Array((record + "\n").utf8))) }
     writer.finish()
-    #expect(try JSONSerialization.jsonObject(with: Data(writer.buffer.readableBytesView)) as? [String] == records)
+    #expect(try JSONSerialization.jsonObject(with: Data(writer.bytes)) as? [String] == records)
   }
 
   @Test func `no records give an empty array`() {
     var writer = JSONArrayWriter(lineBytes: 0)
     writer.finish()
-    #expect(String(buffer: writer.buffer) == "[]")
+    #expect(String(decoding: writer.bytes, as: UTF8.self) == "[]")
   }
 }

@@ -4,9 +4,9 @@
 /// (`\ud800`, which many parsers refuse), no control characters in strings, no byte order mark, at most ``maximumDepth`` levels. Numbers
 /// of any size are
 /// values. Allocates nothing and doesn't recurse: open brackets are bits of one integer.
-struct JSONValidator {
+public struct JSONValidator {
   /// Most parsers' own bound (serde_json's, for one); a record that is nested deeper is written as a string.
-  static let maximumDepth = 128
+  public static let maximumDepth = 128
 
   private let bytes: UnsafeRawBufferPointer
   private var position = 0
@@ -15,7 +15,7 @@ struct JSONValidator {
   private var brackets: UInt128 = 0
 
   /// Whether `bytes` is exactly one value, blanks around it allowed.
-  static func isValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  public static func isValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var validator = JSONValidator(bytes: bytes)
     return validator.run()
   }

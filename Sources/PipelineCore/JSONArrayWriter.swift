@@ -1,27 +1,26 @@
 internal import Glibc
-internal import NIOCore
-internal import RecordBlocks
+public import RecordBlocks
 
 /// Writes records as the elements of one JSON array.
 ///
 /// A record that is a JSON value by itself (see ``JSONValidator``) stands as it is; any other, raw text mostly, becomes a string, in
 /// which each
 /// ill-formed part of UTF-8 is U+FFFD. Both may stand in one array.
-struct JSONArrayWriter {
+public struct JSONArrayWriter: Sendable {
   /// The array, whole after ``finish()``.
-  private(set) var buffer: ByteBuffer
+  public private(set) var bytes: [UInt8] = []
   /// How many records had bytes replaced by U+FFFD.
-  private(set) var replacedCount = 0
+  public private(set) var replacedCount = 0
   private var isFirst = true
 
   /// An array for about `lineBytes` bytes of lines.
-  init(lineBytes: Int) {
-    buffer = ByteBufferAllocator().buffer(capacity: lineBytes + lineBytes / 16 + 64)
-    buffer.writeInteger(UInt8(ascii: "["))
+  public init(lineBytes: Int) {
+    bytes.reserveCapacity(lineBytes + lineBytes / 16 + 64)
+    bytes.append(UInt8(ascii: "["))
   }
 
   /// Appends the records of `lines`, each ended by a line feed.
-  mutating func append(_ lines: SharedBytes) {
+  public mutating func append(_ lines: SharedBytes) {
     lines.withUnsafeBytes { bytes in
       var start = 0
       while start < bytes.count {
@@ -34,38 +33,38 @@ struct JSONArrayWriter {
   }
 
   /// Closes the array.
-  mutating func finish() { buffer.writeInteger(UInt8(ascii: "]")) }
+  public mutating func finish() { bytes.append(UInt8(ascii: "]")) }
 
   private mutating func append(record: UnsafeRawBufferPointer) {
     // One element a line, so that a person (or `grep`) can read a body.
-    if !isFirst { buffer.writeStaticString(",\n") }
+    if !isFirst { bytes.append(contentsOf: ",\n".utf8) }
     isFirst = false
     if JSONValidator.isValue(record) {
-      buffer.writeBytes(record)
+      bytes.append(contentsOf: record)
     } else {
       appendString(record)
     }
   }
 
-  private mutating func appendString(_ bytes: UnsafeRawBufferPointer) {
-    buffer.writeInteger(UInt8(ascii: "\""))
+  private mutating func appendString(_ text: UnsafeRawBufferPointer) {
+    bytes.append(UInt8(ascii: "\""))
     var clean = 0
     var position = 0
     var isReplaced = false
-    while position < bytes.count {
-      let byte = bytes[position]
+    while position < text.count {
+      let byte = text[position]
       if byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
         position += 1
         continue
       }
-      let length = UTF8Sequence.length(in: bytes, at: position)
+      let length = UTF8Sequence.length(in: text, at: position)
       if byte >= 0x80, length > 0 {
         position += length
         continue
       }
-      buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[clean..<position]))
+      bytes.append(contentsOf: text[clean..<position])
       if length < 0 {
-        buffer.writeStaticString("\u{FFFD}")
+        bytes.append(contentsOf: "\u{FFFD}".utf8)
         isReplaced = true
       } else {
         appendEscaped(byte)
@@ -73,24 +72,24 @@ struct JSONArrayWriter {
       position += abs(length)
       clean = position
     }
-    buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[clean...]))
-    buffer.writeInteger(UInt8(ascii: "\""))
+    bytes.append(contentsOf: text[clean...])
+    bytes.append(UInt8(ascii: "\""))
     if isReplaced { replacedCount += 1 }
   }
 
   private mutating func appendEscaped(_ byte: UInt8) {
     switch byte {
-    case UInt8(ascii: "\""): buffer.writeStaticString("\\\"")
-    case UInt8(ascii: "\\"): buffer.writeStaticString("\\\\")
-    case 0x08: buffer.writeStaticString("\\b")
-    case 0x09: buffer.writeStaticString("\\t")
-    case 0x0C: buffer.writeStaticString("\\f")
-    case 0x0D: buffer.writeStaticString("\\r")
+    case UInt8(ascii: "\""): bytes.append(contentsOf: "\\\"".utf8)
+    case UInt8(ascii: "\\"): bytes.append(contentsOf: "\\\\".utf8)
+    case 0x08: bytes.append(contentsOf: "\\b".utf8)
+    case 0x09: bytes.append(contentsOf: "\\t".utf8)
+    case 0x0C: bytes.append(contentsOf: "\\f".utf8)
+    case 0x0D: bytes.append(contentsOf: "\\r".utf8)
     default:
-      let digits: StaticString = "0123456789abcdef"
-      buffer.writeStaticString("\\u00")
-      buffer.writeInteger(digits.utf8Start[Int(byte >> 4)])
-      buffer.writeInteger(digits.utf8Start[Int(byte & 15)])
+      let digits = Array("0123456789abcdef".utf8)
+      bytes.append(contentsOf: "\\u00".utf8)
+      bytes.append(digits[Int(byte >> 4)])
+      bytes.append(digits[Int(byte & 15)])
     }
   }
 }

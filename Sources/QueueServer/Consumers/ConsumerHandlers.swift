@@ -1,0 +1,172 @@
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+internal import PipelineConfiguration
+internal import RecordBlocks
+internal import SegmentQueue
+
+/// The operations on a queue's consumers.
+enum ConsumerHandlers {
+  /// The most that a body of these operations may have.
+  private static let largestBody = 64 << 10
+
+  // MARK: Bodies
+
+  private struct Wish: Decodable {
+    var startAt: String?
+    var mode: String?
+    var hold: String?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+      case startAt = "start_at"
+      case mode, hold
+    }
+
+    init(from decoder: any Decoder) throws {
+      try AnyKey.refuseOthers(than: CodingKeys.allCases.map(\.rawValue), in: decoder)
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      startAt = try container.decodeIfPresent(String.self, forKey: .startAt)
+      mode = try container.decodeIfPresent(String.self, forKey: .mode)
+      hold = try container.decodeIfPresent(String.self, forKey: .hold)
+    }
+  }
+
+  private struct CommitBody: Decodable {
+    var offset: String
+
+    enum CodingKeys: String, CodingKey, CaseIterable { case offset }
+
+    init(from decoder: any Decoder) throws {
+      try AnyKey.refuseOthers(than: CodingKeys.allCases.map(\.rawValue), in: decoder)
+      offset = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .offset)
+    }
+  }
+
+  private struct SeekBody: Decodable {
+    var to: String
+
+    enum CodingKeys: String, CodingKey, CaseIterable { case to }
+
+    init(from decoder: any Decoder) throws {
+      try AnyKey.refuseOthers(than: CodingKeys.allCases.map(\.rawValue), in: decoder)
+      to = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .to)
+    }
+  }
+
+  private static func body<Value: Decodable>(_ type: Value.Type, of call: Call) async throws -> Value {
+    let body: ByteBuffer
+    do { body = try await call.request.body.collect(upTo: largestBody) } catch is NIOTooManyBytesError {
+      throw Problem(.contentTooLarge, "body_too_large", "the body of this operation has at most \(largestBody >> 10) KiB")
+    }
+    return try JSONAnswer.decode(type, from: body)
+  }
+
+  // MARK: Operations
+
+  static func list(_ call: Call) async throws -> Response {
+    struct List: Encodable { var consumers: [ConsumerShape] }
+    let served = try call.queue()
+    return JSONAnswer.response(List(consumers: try await call.server.pool.run { QueueShape(served).consumers }))
+  }
+
+  static func show(_ call: Call) async throws -> Response {
+    let (served, name) = (try call.queue(), try call.variable("consumer"))
+    return JSONAnswer.response(try await call.server.pool.run { shape(of: try served.consumer(name), served) })
+  }
+
+  static func create(_ call: Call) async throws -> Response {
+    let (served, name) = (try call.queue(), try call.variable("consumer"))
+    guard QueueConsumer.isValid(name: name) else {
+      throw Problem(
+        .unprocessableContent, "bad_name",
+        "a consumer's name has 1 to 64 of a-z, 0-9, '.', '_', '-', begins with a letter or digit, and doesn't end in .files or .tmp")
+    }
+    let wish = try await body(Wish.self, of: call)
+    if let mode = wish.mode, mode != "cursor" {
+      throw Problem(.unprocessableContent, "unsupported_mode", "mode: this version knows 'cursor' only, got '\(mode.prefix(64))'")
+    }
+    let hold = try wish.hold.map { text in
+      guard let hold = QuantityText.hold(text) else {
+        throw Problem.badBody(
+          "hold: expected all, a size such as 2GiB, a share such as 50% or a duration such as 7d, got '\(text.prefix(64))'")
+      }
+      return hold.hold
+    }
+    let startAt = wish.startAt ?? "oldest"
+    return try await call.server.pool.run {
+      let queue = served.queue
+      let place = try startAtPlace(startAt, parameter: "start_at", served)
+      let isNew = !queue.consumerNames.contains(name)
+      if !isNew {
+        let consumer = try served.pullConsumer(name)
+        if let hold { try translating(served) { () throws(QueueError) in try consumer.changeHold(to: hold) } }
+        return JSONAnswer.response(shape(of: consumer, served))
+      }
+      let consumer: QueueConsumer
+      do throws(QueueError) { consumer = try queue.consumer(name, kind: .pull, startAt: place, hold: hold ?? .all) } catch {
+        if error.code == .invalidOffset { throw Problem.badBody("start_at: the queue doesn't have that place (any more)") }
+        throw Problem(error, of: served.name)
+      }
+      served.placed(name, at: consumer.cursor)
+      return JSONAnswer.response(shape(of: consumer, served), status: .created)
+    }
+  }
+
+  static func commit(_ call: Call) async throws -> Response {
+    let (served, name) = (try call.queue(), try call.variable("consumer"))
+    let place = try PullParameters.offset(try await body(CommitBody.self, of: call).offset, parameter: "offset")
+    return try await call.server.pool.run {
+      let consumer = try served.pullConsumer(name)
+      try served.commit(consumer, at: place)
+      return JSONAnswer.response(shape(of: consumer, served))
+    }
+  }
+
+  static func seek(_ call: Call) async throws -> Response {
+    let (served, name) = (try call.queue(), try call.variable("consumer"))
+    let to = try await body(SeekBody.self, of: call).to
+    return try await call.server.pool.run {
+      let consumer = try served.pullConsumer(name)
+      let place = try startAtPlace(to, parameter: "to", served)
+      do throws(QueueError) { try consumer.seek(to: place) } catch {
+        if error.code == .invalidOffset { throw Problem.badBody("to: the queue doesn't have that place (any more)") }
+        throw Problem(error, of: served.name)
+      }
+      served.placed(name, at: consumer.cursor)
+      return JSONAnswer.response(shape(of: consumer, served))
+    }
+  }
+
+  static func delete(_ call: Call) async throws -> Response {
+    let (served, name) = (try call.queue(), try call.variable("consumer"))
+    return try await call.server.pool.run {
+      _ = try served.pullConsumer(name)
+      try translating(served) { () throws(QueueError) in try served.queue.deleteConsumer(name) }
+      return Response(status: .noContent)
+    }
+  }
+
+  // MARK: Parts
+
+  private static func shape(of consumer: QueueConsumer, _ served: ServedQueue) -> ConsumerShape {
+    ConsumerShape(consumer.status(), of: served, served.attachments.forecasts())
+  }
+
+  private static func startAtPlace(_ text: String, parameter: String, _ served: ServedQueue) throws -> StartAt {
+    switch try PullParameters.place(text, parameter: parameter) {
+    case .oldest: return .oldest
+    case .newest: return .newest
+    case .time(let time):
+      do { return .at(try served.queue.offset(appendedAt: time).rawValue) } catch { throw Problem(error, of: served.name) }
+    case .at(let place):
+      try served.check(place)
+      return .at(place.offset.rawValue)
+    case .consumer: preconditionFailure("a text names no consumer")
+    }
+  }
+
+  private static func translating(_ served: ServedQueue, _ body: () throws(QueueError) -> Void) throws {
+    do throws(QueueError) { try body() } catch { throw Problem(error, of: served.name) }
+  }
+}

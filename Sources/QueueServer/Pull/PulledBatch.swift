@@ -1,0 +1,81 @@
+internal import NIOCore
+internal import PipelineCore
+internal import RecordBlocks
+internal import SegmentQueue
+
+/// What one request for records is answered with: a gap, records, or both, the gap first.
+struct PulledBatch: Sendable {
+  /// The queue's records from a place on, as far as one answer goes.
+  struct Range: Sendable {
+    var first: RecordBlocks.Offset
+    var next: RecordBlocks.Offset
+    var gap: Gap?
+    /// The offset behind the gap.
+    var gapEnd: RecordBlocks.Offset?
+    var slices: [BlockSlice] = []
+    var recordCount = 0
+    var byteCount = 0
+    /// What is durable behind `next`.
+    var lag: (records: UInt64, bytes: UInt64)
+  }
+
+  let range: Range
+  let body: ByteBuffer
+  let contentType: String
+  /// One gzip member; else as it is.
+  let isGzip: Bool
+
+  /// Reads from `place`; nil when nothing durable is there. Blocking.
+  static func read(
+    from place: RecordBlocks.Offset, limits: BatchLimits, queue: SegmentQueue,
+    _ read: (RecordBlocks.Offset, BatchLimits) throws(QueueError) -> QueueBatch?
+  ) throws(QueueError) -> Range? {
+    guard let batch = try read(place, limits) else { return nil }
+    var range = Range(first: batch.first, next: batch.next, lag: queue.lag(from: batch))
+    var records: QueueBatch? = batch
+    if case .gap(let gap) = batch.content {
+      (range.gap, range.gapEnd) = (gap, batch.next)
+      records = try read(batch.next, limits)
+    }
+    if let records, case .records(let slices) = records.content {
+      (range.slices, range.recordCount, range.byteCount) = (slices, records.recordCount, records.byteCount)
+      (range.next, range.lag) = (records.next, queue.lag(from: records))
+    }
+    return range
+  }
+
+  /// The answer's body: blocks as they are stored, put together into one gzip member, or their lines. Block checksums were verified when
+  /// they were read. Blocking.
+  /// - Throws: `BlockDamage` when a block with right checksums doesn't hold what its header says.
+  init(_ range: Range, format: PullParameters.Format, gzip: Bool) throws(BlockDamage) {
+    self.range = range
+    isGzip = gzip
+    switch format {
+    case .lines:
+      // Most lines are UTF-8; without a charset many clients read another one.
+      contentType = "text/plain; charset=utf-8"
+      if gzip {
+        var parts: [DeflatedLines] = []
+        for slice in range.slices { parts.append(try slice.deflated()) }
+        body = Self.joined(parts)
+      } else {
+        var buffer = ByteBufferAllocator().buffer(capacity: range.byteCount)
+        for slice in range.slices { try slice.lines().withUnsafeBytes { _ = buffer.writeBytes($0) } }
+        body = buffer
+      }
+    case .jsonArray:
+      contentType = "application/json"
+      var writer = JSONArrayWriter(lineBytes: range.byteCount)
+      for slice in range.slices { writer.append(try slice.lines()) }
+      writer.finish()
+      body = gzip ? Self.joined([writer.bytes.withUnsafeBytes { BlockCodec.shared.deflate($0) }]) : ByteBuffer(bytes: writer.bytes)
+    }
+  }
+
+  private static func joined(_ parts: [DeflatedLines]) -> ByteBuffer {
+    let member = GzipMember(joining: parts)
+    var buffer = ByteBufferAllocator().buffer(capacity: member.byteCount)
+    for piece in member.pieces { piece.withUnsafeBytes { _ = buffer.writeBytes($0) } }
+    return buffer
+  }
+}

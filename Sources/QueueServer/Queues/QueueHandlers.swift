@@ -1,0 +1,81 @@
+internal import Hummingbird
+internal import NIOCore
+internal import RecordBlocks
+internal import SegmentQueue
+
+/// The operations on queues as such, and on what their sinks have set aside.
+enum QueueHandlers {
+  static func list(_ call: Call) async throws -> Response {
+    struct List: Encodable { var queues: [QueueShape] }
+    let access = call.access
+    return JSONAnswer.response(
+      List(
+        queues: try await call.server.pool.run { [shelf = call.server.shelf] in
+          shelf.all.filter { access.allows(.read, queue: $0.name) }.map { QueueShape($0) }
+        }))
+  }
+
+  static func show(_ call: Call) async throws -> Response {
+    let served = try call.queue()
+    return JSONAnswer.response(try await call.server.pool.run { QueueShape(served) })
+  }
+
+  static func seal(_ call: Call) async throws -> Response {
+    let served = try call.queue()
+    do { try await served.queue.seal() } catch let error as QueueError { throw Problem(error, of: served.name) }
+    return try await show(call)
+  }
+
+  static func deadLetters(_ call: Call) async throws -> Response {
+    struct Sink: Encodable {
+      var sink: String
+      var pending: UInt64
+    }
+    struct Letters: Encodable {
+      var queue: String
+      var records: UInt64
+      var sinks: [Sink]
+    }
+    let served = try call.queue()
+    return try await call.server.pool.run { [shelf = call.server.shelf] in
+      let letters = try shelf.deadLetters(of: served)
+      let facts = try served.attachments.deadLetterFacts()
+      return JSONAnswer.response(
+        Letters(
+          queue: served.name + QueueShelf.deadLetterSuffix,
+          records: letters.map { UInt64($0.queue.durableEnd - $0.queue.startOffset) } ?? 0,
+          sinks: facts.map { Sink(sink: $0.sink, pending: $0.pending) }))
+    }
+  }
+
+  static func putBack(_ call: Call) async throws -> Response {
+    struct Wish: Decodable {
+      var sink: String
+
+      enum CodingKeys: String, CodingKey, CaseIterable { case sink }
+
+      init(from decoder: any Decoder) throws {
+        try AnyKey.refuseOthers(than: CodingKeys.allCases.map(\.rawValue), in: decoder)
+        sink = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .sink)
+      }
+    }
+    struct Done: Encodable {
+      var sink: String
+      var records: Int
+    }
+    let served = try call.queue()
+    let body: ByteBuffer
+    do { body = try await call.request.body.collect(upTo: 64 << 10) } catch is NIOTooManyBytesError {
+      throw Problem(.contentTooLarge, "body_too_large", "the body of this operation has at most 64 KiB")
+    }
+    let sink = try JSONAnswer.decode(Wish.self, from: body).sink
+    let known = try await call.server.pool.run { try served.attachments.deadLetterFacts().map(\.sink) }
+    guard known.contains(sink), let putBack = served.attachments.putBack else {
+      throw Problem(
+        .notFound, "unknown_sink",
+        "no sink '\(sink.prefix(64))' of the queue '\(served.name)' has set anything aside"
+          + (known.isEmpty ? "" : "; these have: \(known.joined(separator: ", "))"))
+    }
+    return JSONAnswer.response(Done(sink: sink, records: try await putBack(sink)), status: .accepted)
+  }
+}

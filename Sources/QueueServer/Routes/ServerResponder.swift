@@ -1,0 +1,78 @@
+internal import HTTPTypes
+internal import Hummingbird
+
+/// Finds the operation of a request, checks who asks, runs it, and turns whatever goes wrong into a problem's answer.
+struct ServerResponder: HTTPResponder {
+  typealias Context = ServerContext
+
+  private let router: RouterResponder<ServerContext>
+  private let server: ServerCore
+  private let sites: SiteRule
+
+  init(_ server: ServerCore, _ endpoints: [Endpoint], sites: SiteRule) {
+    self.server = server
+    self.sites = sites
+    let router = Router(context: ServerContext.self)
+    for (path, operations) in Dictionary(grouping: endpoints, by: \.path) {
+      for endpoint in operations {
+        router.on(RouterPath(path), method: endpoint.method) { request, context in try await Self.run(endpoint, request, context, server) }
+      }
+      let methods = operations.map(\.method)
+      let allow = methods.map(\.rawValue).sorted().joined(separator: ", ")
+      for other in [.get, .head, .put, .post, .delete, .patch, .options, .trace] as [HTTPRequest.Method] where !methods.contains(other) {
+        router.on(RouterPath(path), method: other) { _, _ -> Response in
+          throw Problem(.methodNotAllowed, "method_not_allowed", "this path takes \(allow)", headers: [.allow: allow])
+        }
+      }
+    }
+    self.router = router.buildResponder()
+  }
+
+  func respond(to request: Request, context: ServerContext) async throws -> Response {
+    var response: Response
+    do {
+      if let refusal = sites.refusal(request.head) { throw Problem(refusal) }
+      response = try await router.respond(to: request, context: context)
+      // The router's own answer to a path that it doesn't know.
+      if response.status == .notFound, response.headers[.contentType] == nil { response = Problem.notFound.response }
+    } catch let problem as Problem {
+      server.metrics.answered(context.coreContext.endpointPath.value ?? "unknown", code: problem.status.code)
+      response = problem.response
+    }
+    if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+    response.headers[.xContentTypeOptions] = "nosniff"
+    return response
+  }
+
+  private static func run(_ endpoint: Endpoint, _ request: Request, _ context: ServerContext, _ server: ServerCore) async throws -> Response
+  {
+    do {
+      let access = try access(of: request, context, to: endpoint, server)
+      guard endpoint.path.hasPrefix("/v1/") == false || server.isReady else {
+        throw Problem(.serviceUnavailable, "starting", "the queues are being opened; ask again in a moment", retryAfter: 1)
+      }
+      let query = try Query(request.uri.query, allowed: endpoint.parameters)
+      let call = Call(request: request, context: context, query: query, server: server, access: access)
+      let response = try await endpoint.handle(call)
+      server.metrics.answered(endpoint.id, code: response.status.code)
+      return response
+    } catch let problem as Problem {
+      server.metrics.answered(endpoint.id, code: problem.status.code)
+      return problem.response
+    }
+  }
+
+  /// - Throws: ``Problem``: 401 for who isn't known, 403 for who may not.
+  private static func access(of request: Request, _ context: ServerContext, to endpoint: Endpoint, _ server: ServerCore) throws -> Access {
+    guard let tokens = server.tokens, !context.isLocalSocket else { return .unrestricted }
+    let access = tokens.access(authorization: request.headers[.authorization])
+    let refusal: RequestRefusal? =
+      switch endpoint.access {
+      case .open: nil
+      case .token: access.name == nil ? access.refusal(.read, queue: nil) : nil
+      case .scoped(let scope): access.refusal(scope, queue: context.parameters.get("queue"))
+      }
+    if let refusal { throw Problem(refusal) }
+    return access
+  }
+}

@@ -1,0 +1,66 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import NIOCore
+internal import Synchronization
+
+/// What all requests share.
+final class ServerCore: Sendable {
+  let shelf = QueueShelf()
+  let connections = ConnectionWatch()
+  let metrics = ServerMetrics()
+  let pool: BlockingPool
+  let budget: ResponseBudget
+  let waits: WaitRoom
+  let limits: ServerLimits
+  let tokens: AccessTokens?
+  let version: String
+  /// Seconds since 1970.
+  let startTime: Double
+  let logger: Logger
+  let checks: @Sendable () -> [HealthCheck]
+  let moreMetrics: @Sendable (inout MetricsText) -> Void
+  private let ready = Mutex(false)
+
+  init(_ configuration: QueueServer.Configuration, startTime: Double) {
+    limits = configuration.limits
+    tokens = configuration.tokens
+    version = configuration.version
+    logger = configuration.logger
+    checks = configuration.checks
+    moreMetrics = configuration.moreMetrics
+    self.startTime = startTime
+    pool = BlockingPool(threads: configuration.limits.fileThreads)
+    budget = ResponseBudget(total: configuration.limits.responseBytes)
+    waits = WaitRoom(limit: configuration.limits.waiters, connections: connections)
+  }
+
+  /// All queues are open.
+  var isReady: Bool { ready.withLock { $0 } }
+  func becomeReady() { ready.withLock { $0 = true } }
+
+  /// A body that counts against the memory for answers until it is written, or given up.
+  func budgeted(_ body: ByteBuffer) -> ResponseBody {
+    // What goes to the kernel at once needs no account, and goes out with its head in one piece.
+    if body.readableBytes <= 32 << 10 { return ResponseBody(byteBuffer: body) }
+    let account = BudgetedBytes(body, budget)
+    return ResponseBody(contentLength: body.readableBytes) { writer in
+      try await writer.write(account.bytes)
+      try await writer.finish(nil)
+    }
+  }
+}
+
+/// Bytes of an answer, counted as long as they are there.
+private final class BudgetedBytes: Sendable {
+  let bytes: ByteBuffer
+  private let budget: ResponseBudget
+
+  init(_ bytes: ByteBuffer, _ budget: ResponseBudget) {
+    self.bytes = bytes
+    self.budget = budget
+    budget.take(bytes.readableBytes)
+  }
+
+  deinit { budget.giveBack(bytes.readableBytes) }
+}
