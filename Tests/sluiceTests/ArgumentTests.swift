@@ -84,7 +84,7 @@ internal import Testing
   }
 
   @Test(arguments: [
-    (["run"], "FILE"), (["run", "a.yaml", "--listen", "127.0.0.1:7171"], "no HTTP side"),
+    (["run"], "FILE"),
     (["queue", "list", "data", "--server", "http://h"], "one of them"), (["pull", "q", "--batch-bytes", "65MiB"], "64MiB"),
     (["run", "a.yaml", "--drain=soon"], "soon"), (["pull", "q", "--commit"], "--consumer"),
     (["pull", "q", "--consumer", "c", "--from", "1"], "seek"), (["pull", "q", "--create"], "--commit"),

@@ -114,9 +114,7 @@ private struct Job {
             if other.names("/out")?.contains("batch.log.partial") == true { try await Job().run(on: other, with: third) }
             #expect(Job.output(other) == Job.lines.joined(), "\(place), another name")
             #expect(third.state.cursor == 23, "\(place), another name")
-            Self.census.add(
-              Exploration.Place("pull", seed: 1, operation: point.operation.number, variant: "\(kind)", variantSeed: seed),
-              result: "\(state.cursor) \(Job.output(next).count)")
+            Self.census.add(tried, result: "\(state.cursor) \(Job.output(next).count)")
           }
         }
       }

@@ -40,7 +40,7 @@ extension QueueArgument {
     // A socket that nobody listens at is no server to wait for.
     var retry = retry
     retry.includesFirstContact = false
-    let client = try ServerOptions.client(configuration, retry: retry)
+    let client = try ConnectionOptions.client(configuration, retry: retry)
     let all: [RemoteQueue]
     do { all = try await client.queues() } catch {
       // The command says who holds the queue.

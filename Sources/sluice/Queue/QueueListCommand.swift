@@ -13,7 +13,7 @@ struct QueueListCommand: AsyncParsableCommand {
   @Argument(help: ArgumentHelp("Where to look (default: data).", valueName: "DIRECTORY"), completion: .directory)
   var directory: String?
 
-  @OptionGroup var connection: ServerOptions
+  @OptionGroup var connection: ConnectionOptions
 
   @OptionGroup var output: OutputOptions
 

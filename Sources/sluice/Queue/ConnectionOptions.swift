@@ -3,7 +3,7 @@ internal import Glibc
 internal import QueueClient
 
 /// Where the queues are that a command names: `--server` and what goes with it.
-struct ServerOptions: ParsableArguments {
+struct ConnectionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A server: http://HOST:PORT, https://HOST:PORT or unix:PATH. QUEUE is then a queue's name there (SLUICE_SERVER).", valueName: "URL"))
