@@ -94,7 +94,8 @@ public final class QueueClient: Sendable {
         return answer
       } catch {
         let hasAnswered = state.withLock { state in
-          if error.code == .refused { state.hasAnswered = true }
+          // An answer that broke off came from somebody.
+          if error.code != .unreachable { state.hasAnswered = true }
           return state.hasAnswered
         }
         guard error.isTransient, hasAnswered || policy.includesFirstContact, policy.patience.map({ waited < $0 }) ?? true else {

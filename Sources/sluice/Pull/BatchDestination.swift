@@ -44,7 +44,9 @@ final class CommandBatches: BatchDestination {
     if let consumer { environment.append((name: "SLUICE_CONSUMER", value: consumer)) }
     let process = try ShellCommand(command, environment: environment)
     try batch.body.withUnsafeBytes { try process.write($0) }
-    try process.finish()
+    try process.finish(
+      otherwise: consumer == nil
+        ? "nothing more is drawn" : "records \(batch.first) to \(batch.next) were not committed, so the next pull begins with them")
   }
 
   func finish() {}

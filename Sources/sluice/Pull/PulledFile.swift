@@ -311,6 +311,10 @@ final class PulledFile: BatchDestination {
     try directory.rename(name + ".partial.offsets", to: name + ".offsets")
     try directory.sync()
     try directory.rename(name + ".partial", to: name)
+    // What a killed run had begun to write.
+    for temporary in [name + ".partial.offsets.tmp", name + ".partial.tmp"] where try directory.status(temporary) != nil {
+      try directory.unlink(temporary)
+    }
     try directory.sync()
   }
 

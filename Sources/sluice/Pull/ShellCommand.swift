@@ -53,7 +53,8 @@ final class ShellCommand {
   }
 
   /// Ends its input and waits for its end, which must be 0.
-  func finish() throws(CommandFailure) {
+  /// - Parameter remedy: what follows from another end.
+  func finish(otherwise remedy: String) throws(CommandFailure) {
     close(input)
     input = -1
     var status: Int32 = 0
@@ -62,7 +63,7 @@ final class ShellCommand {
     }
     guard status == 0 else {
       let how = status & 0x7F == 0 ? "exit code \((status >> 8) & 0xFF)" : "signal \(status & 0x7F)"
-      throw CommandFailure(.failure, "'\(command)' ended with \(how); nothing was committed, so the next pull gives the same records")
+      throw CommandFailure(.failure, "'\(command)' ended with \(how); \(remedy)")
     }
   }
 

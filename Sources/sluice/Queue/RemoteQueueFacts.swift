@@ -14,7 +14,8 @@ struct RemoteQueueFacts {
 
   var text: String {
     let kept = queue.durableEnd.offset - min(queue.startOffset.offset, queue.durableEnd.offset)
-    let bound = queue.maxSize.map { " of at most \(HumanText.bytes($0))" } ?? ""
+    // A server without a bound says one that no disk has.
+    let bound = queue.maxSize.flatMap { $0 < 1 << 60 ? $0 : nil }.map { " of at most \(HumanText.bytes($0))" } ?? ""
     let full =
       queue.isFull
       ? "full because of \(queue.fullBecauseOf ?? "its size"): producers wait"
