@@ -79,7 +79,8 @@ if !librariesOnly {
       .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .systemPackage, .logging,
     ], tests: [.asyncHTTPClient, .nioEmbedded])
   targets += component(
-    "QueueClient", [.asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging], tests: ["QueueServer", "SegmentQueue"])
+    "QueueClient", ["CBlockCodec", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
+    tests: ["QueueServer", "SegmentQueue"])
   targets += [
     .executableTarget(
       name: "sluice",
@@ -89,7 +90,7 @@ if !librariesOnly {
         .crypto,
         .logging, .systemPackage,
       ], swiftSettings: swiftSettings),
-    .testTarget(name: "sluiceTests", dependencies: ["sluice", "TestSupport", .argumentParser, .logging], swiftSettings: swiftSettings),
+    .testTarget(name: "sluiceTests", dependencies: ["sluice", "QueueClient", "DurableFiles", "TestSupport", .argumentParser, .logging, .systemPackage], swiftSettings: swiftSettings),
   ]
 }
 

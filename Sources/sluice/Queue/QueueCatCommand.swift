@@ -1,18 +1,19 @@
 internal import ArgumentParser
 internal import Glibc
 internal import PipelineRuntime
+internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
 
 /// `sluice queue cat`.
-struct QueueCatCommand: ParsableCommand {
+struct QueueCatCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cat", abstract: "Print the queue's lines, also while it is in use.",
     discussion: "Prints up to what was durable at the start. 'sluice pull' waits for more, and remembers how far it came.")
 
   @OptionGroup var queue: QueueArgument
 
-  @Option(help: ArgumentHelp("The first record to print: oldest, newest, or an offset.", valueName: "OFFSET"))
+  @Option(help: ArgumentHelp("The first record to print: oldest, newest, an offset, or at a server a time.", valueName: "OFFSET"))
   var from: OffsetArgument = .oldest
 
   @Option(help: ArgumentHelp("The most lines to print.", valueName: "N"))
@@ -28,7 +29,8 @@ struct QueueCatCommand: ParsableCommand {
     if let count, count < 0 { throw ValidationError("--count is a number of lines, 0 or more") }
   }
 
-  func run() throws {
+  func run() async throws {
+    if let source = try queue.atServer() { return try await printLines(of: source) }
     let files = try queue.files()
     let start = try from.resolved(in: files.startOffset..<files.durableEnd, of: queue.queue)
     var allowance = Allowance(records: count)
@@ -68,5 +70,14 @@ struct QueueCatCommand: ParsableCommand {
       }
     }
     return records.intoSharedBytes()
+  }
+
+  private func printLines(of source: RemoteQueueHandle) async throws {
+    guard count != 0 else { return }
+    let plan = RemotePull<QueueClient>.Plan(queue: source.queue, from: from, maxRecords: count, batchBytes: 4 << 20, skipLost: true)
+    let pull = RemotePull(server: source.client, plan: plan, stop: PullStop()) { [gaps] in
+      if gaps { DiagnosticOutput.shared.line(Escaping.escaped($0)) }
+    }
+    try await pull.draw(from: try await pull.begin(), into: StandardOutputBatches())
   }
 }
