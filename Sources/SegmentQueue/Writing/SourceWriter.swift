@@ -6,7 +6,7 @@ public final class SourceWriter: Sendable {
   public let name: String
   let id: UInt32
   let whenFull: WhenFull
-  private let queue: SegmentQueue
+  let queue: SegmentQueue
 
   init(_ queue: SegmentQueue, name: String, id: UInt32, whenFull: WhenFull) {
     self.queue = queue
