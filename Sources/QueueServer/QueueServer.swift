@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Hummingbird
+internal import HummingbirdCore
 public import Logging
 internal import NIOCore
 public import PipelineCore
@@ -111,7 +112,8 @@ public final class QueueServer: Sendable {
     quiet.logLevel = max(quiet.logLevel, .warning)
     return Application(
       responder: ServerResponder(core, Endpoints.all, sites: SiteRule(address: address, hasTokens: core.tokens != nil)),
-      server: .limited(core.limits.connections, tls: address.isUnix ? nil : core.tls, counts: core.connections) { [clients = core.clients] in
+      server: .limited(core.limits.connections, tls: address.isUnix ? nil : core.tls, counts: core.connections) {
+        [clients = core.clients] in
         [clients.makeHandler()]
       },
       configuration: ApplicationConfiguration(

@@ -122,7 +122,10 @@ private enum Schemas {
         optional: ["created": string]),
       "SegmentList": object(["segments": array("Segment")]),
       "DeadLetters": object(
-        ["queue": string, "records": integer, "sinks": ["type": "array", "items": object(["sink": string, "pending": integer])]]),
+        [
+          "queue": string, "records": integer,
+          "sinks": ["type": "array", "items": object(["sink": string, "records": integer, "pending": integer])],
+        ]),
       "PutBack": object(["sink": string], isClosed: true),
       "PutBackDone": object(["sink": string, "records": integer]),
       "Health": object(

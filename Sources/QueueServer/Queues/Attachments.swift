@@ -20,22 +20,25 @@ public struct Attachments: Sendable {
   public struct DeadLetterFacts: Sendable {
     /// The sink.
     public var sink: String
+    /// Records that it has set aside and not been given again.
+    public var kept: UInt64
     /// Records put back and not yet delivered.
     public var pending: UInt64
 
     /// A sink's facts.
-    public init(sink: String, pending: UInt64) {
+    public init(sink: String, kept: UInt64, pending: UInt64) {
       self.sink = sink
+      self.kept = kept
       self.pending = pending
     }
   }
 
   /// See ``QueueForecasts``.
   public var forecasts: @Sendable () -> QueueForecasts = { QueueForecasts() }
-  /// The queue of dead letters, when there is one. Blocking.
-  public var deadLetterQueue: @Sendable () throws -> SegmentQueue? = { nil }
-  /// What each sink has set aside. Blocking.
-  public var deadLetterFacts: @Sendable () throws -> [DeadLetterFacts] = { [] }
+  /// The queue of dead letters, when it is open.
+  public var deadLetterQueue: @Sendable () -> SegmentQueue? = { nil }
+  /// What each sink has set aside.
+  public var deadLetterFacts: @Sendable () async throws -> [DeadLetterFacts] = { [] }
   /// Gives a sink its dead letters again; how many records. Nil where no sink runs.
   public var putBack: (@Sendable (_ sink: String) async throws -> Int)?
 

@@ -29,6 +29,7 @@ enum QueueHandlers {
   static func deadLetters(_ call: Call) async throws -> Response {
     struct Sink: Encodable {
       var sink: String
+      var records: UInt64
       var pending: UInt64
     }
     struct Letters: Encodable {
@@ -37,15 +38,11 @@ enum QueueHandlers {
       var sinks: [Sink]
     }
     let served = try call.queue()
-    return try await call.server.pool.run { [shelf = call.server.shelf] in
-      let letters = try shelf.deadLetters(of: served)
-      let facts = try served.attachments.deadLetterFacts()
-      return JSONAnswer.response(
-        Letters(
-          queue: served.name + QueueShelf.deadLetterSuffix,
-          records: letters.map { UInt64($0.queue.durableEnd - $0.queue.startOffset) } ?? 0,
-          sinks: facts.map { Sink(sink: $0.sink, pending: $0.pending) }))
-    }
+    let facts = try await served.deadLetterFacts()
+    return JSONAnswer.response(
+      Letters(
+        queue: served.name + QueueShelf.deadLetterSuffix, records: facts.reduce(0) { $0 + $1.kept },
+        sinks: facts.map { Sink(sink: $0.sink, records: $0.kept, pending: $0.pending) }))
   }
 
   static func putBack(_ call: Call) async throws -> Response {
@@ -69,13 +66,15 @@ enum QueueHandlers {
       throw Problem(.contentTooLarge, "body_too_large", "the body of this operation has at most 64 KiB")
     }
     let sink = try JSONAnswer.decode(Wish.self, from: body).sink
-    let known = try await call.server.pool.run { try served.attachments.deadLetterFacts().map(\.sink) }
+    let known = try await served.deadLetterFacts().map(\.sink)
     guard known.contains(sink), let putBack = served.attachments.putBack else {
       throw Problem(
         .notFound, "unknown_sink",
         "no sink '\(sink.prefix(64))' of the queue '\(served.name)' has set anything aside"
           + (known.isEmpty ? "" : "; these have: \(known.joined(separator: ", "))"))
     }
-    return JSONAnswer.response(Done(sink: sink, records: try await putBack(sink)), status: .accepted)
+    do { return JSONAnswer.response(Done(sink: sink, records: try await putBack(sink)), status: .accepted) } catch let error as QueueError {
+      throw Problem(error, of: served.name)
+    }
   }
 }

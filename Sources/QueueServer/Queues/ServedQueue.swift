@@ -101,6 +101,11 @@ final class ServedQueue: Sendable {
     }
   }
 
+  /// What each sink has set aside.
+  func deadLetterFacts() async throws -> [Attachments.DeadLetterFacts] {
+    do { return try await attachments.deadLetterFacts() } catch let error as QueueError { throw Problem(error, of: name) }
+  }
+
   // MARK: Pushing
 
   /// The writer of what is pushed in; blocking at first.

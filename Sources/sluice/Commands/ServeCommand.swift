@@ -50,6 +50,8 @@ struct ServeCommand: AsyncParsableCommand {
     let host = try ServerHost(try server.definition(or: ServerDefinition()), logger: logger)
     try await host.listen()
     var queues: [SegmentQueue] = []
+    // They run nothing: they know the queues' dead letters, and how long things may go on as they do.
+    var runners: [PipelineRunner] = []
     do {
       for directory in directories {
         let queue = try open(directory, logger)
@@ -57,9 +59,15 @@ struct ServeCommand: AsyncParsableCommand {
         if let other = queues.dropLast().first(where: { $0.name == queue.name }) {
           throw CommandFailure(.usage, "\(other.path) and \(queue.path) have the same name; serve them by two processes")
         }
-        host.serve(
-          queue,
-          PipelineRunner(queue: queue, sources: [], sinks: [], deadLetters: { try DeadLetters.open(for: queue) }, logger: logger))
+        let runner = PipelineRunner(
+          queue: queue, sources: [], sinks: [],
+          deadLetters: { create in
+            try DeadLetters.open(for: queue, create: create, notify: logger.notices(of: queue.name + DeadLetters.suffix))
+          },
+          logger: logger)
+        runners.append(runner)
+        _ = try await runner.deadLetters.facts()
+        host.serve(queue, runner)
         logger.info("queue is served", metadata: ["queue.name": "\(queue.name)", "queue.path": "\(queue.path)"])
       }
       await host.open(queues)
@@ -71,13 +79,17 @@ struct ServeCommand: AsyncParsableCommand {
       }
       withExtendedLifetime(signals) {}
     } catch {
-      await host.stop()
-      for queue in queues { await queue.close() }
+      await close(host, runners, queues)
       throw error
     }
-    await host.stop()
-    for queue in queues { await queue.close() }
+    await close(host, runners, queues)
     log.tellRepeated(all: true)
+  }
+
+  private func close(_ host: ServerHost, _ runners: [PipelineRunner], _ queues: [SegmentQueue]) async {
+    await host.stop()
+    for runner in runners { await runner.deadLetters.close() }
+    for queue in queues { await queue.close() }
   }
 
   private func open(_ directory: String, _ logger: Logger) throws(CommandFailure) -> SegmentQueue {

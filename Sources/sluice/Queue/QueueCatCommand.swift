@@ -30,6 +30,7 @@ struct QueueCatCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if decode { try queue.needsDirectory(for: "--decode") }
     if let source = try queue.atServer() { return try await printLines(of: source) }
     let files = try queue.files()
     let start = try from.resolved(in: files.startOffset..<files.durableEnd, of: queue.queue)

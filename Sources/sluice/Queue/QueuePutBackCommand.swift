@@ -1,12 +1,13 @@
 internal import ArgumentParser
 internal import PipelineRuntime
+internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
 
 /// `sluice queue put-back`.
 struct QueuePutBackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "put-back", abstract: "Give a sink again what its destination rejected. The queue must be idle.",
+    commandName: "put-back", abstract: "Give a sink again what its destination rejected. The queue must be idle, or served by a process.",
     discussion: """
       The records stand as dead letters in QUEUE\(DeadLetters.suffix); 'sluice queue cat --decode QUEUE\(DeadLetters.suffix)' prints them. \
       The sink gets them before its next new batch, when the pipeline runs again. No other sink does. What is rejected once more is a dead \
@@ -27,6 +28,14 @@ struct QueuePutBackCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if let source = try await queue.whoeverServes() {
+      let count = try await source.client.putBackDeadLetters(of: source.queue, sink: sink)
+      return try output.print(
+        .object([("queue", .string(source.queue)), ("sink", .string(sink)), ("records", .integer(count))]),
+        text: count == 0
+          ? "\(sink) has no dead letters\n"
+          : "\(HumanText.count(count, "dead letter")) put back: \(sink) is given them before anything new\n")
+    }
     let held = try queue.hold(for: "sluice queue put-back")
     let sinks = held.status().consumers.filter { $0.kind == .sink }.map(\.name)
     let office = DeadLetterOffice(sinks: sinks) { create in try DeadLetters.open(for: held, create: create) }

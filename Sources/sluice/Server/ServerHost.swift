@@ -26,18 +26,17 @@ final class ServerHost: Sendable {
   convenience init(_ definition: ServerDefinition?, logger: Logger) throws(CommandFailure) {
     var configuration = QueueServer.Configuration(version: VersionCommand.version, logger: logger)
     if let definition {
-      let rule = ListenRule(
-        address: definition.listen, hasTokens: definition.tokensFile != nil, hasTLS: definition.tls != nil,
-        isInsecure: definition.isInsecure)
-      switch rule.verdict {
+      switch ListenRule(definition).verdict {
       case .allowed: break
       case .warned(let sentence): logger.warning("\(sentence)", metadata: ["server.listen": "\(definition.listen)"])
       case .refused(let sentence): throw CommandFailure(.usage, sentence)
       }
-      configuration.limits = ServerLimits(definition.limits)
+      configuration.limits.connections = ConnectionLimits(definition.limits)
+      configuration.limits.requestsPerSecond = definition.limits.requestsPerSecond
       if let tls = definition.tls {
-        let files = TLSFiles(certificate: tls.certificateFile, key: tls.keyFile, clientAuthority: tls.clientAuthorityFile)
-        do { configuration.tls = try TLSContexts(files: files, logger: logger) } catch { throw CommandFailure(.usage, error.description) }
+        do { configuration.tls = try TLSContexts(files: TLSFiles(tls), logger: logger) } catch {
+          throw CommandFailure(.usage, error.description)
+        }
       }
       if let file = definition.tokensFile {
         do { configuration.tokens = try AccessTokens(file: file, logger: logger) } catch {
@@ -81,6 +80,11 @@ final class ServerHost: Sendable {
     runners.add(runner)
     var attachments = Attachments()
     attachments.forecasts = { PipelineReport.forecasts(runner.status()) }
+    attachments.deadLetterQueue = { runner.deadLetters.queue }
+    attachments.deadLetterFacts = {
+      try await runner.deadLetters.facts().sinks.map { Attachments.DeadLetterFacts(sink: $0.name, kept: $0.kept, pending: $0.putBack) }
+    }
+    attachments.putBack = { try await runner.deadLetters.putBack(sink: $0) }
     server.serve(queue, attachments)
   }
 
@@ -126,21 +130,4 @@ private final class SharedRunners: Sendable {
   private let runners = Mutex<[PipelineRunner]>([])
   var all: [PipelineRunner] { runners.withLock { $0 } }
   func add(_ runner: PipelineRunner) { runners.withLock { $0.append(runner) } }
-}
-
-extension ServerLimits {
-  /// As a pipeline file has them.
-  fileprivate init(_ definition: ServerDefinition.Limits) {
-    self.init()
-    connections.maxConnections = definition.maxConnections
-    connections.maxHeaders = definition.maxHeaders
-    connections.maxHeaderBytes = definition.maxHeaderBytes
-    connections.handshakeTimeout = definition.handshakeTimeout
-    connections.headerTimeout = definition.headerTimeout
-    connections.idleTimeout = definition.idleTimeout
-    connections.bodyTimeout = definition.bodyTimeout
-    connections.responseTimeout = definition.responseTimeout
-    connections.minProgressBytes = definition.minProgressBytes
-    requestsPerSecond = definition.requestsPerSecond
-  }
 }
