@@ -124,7 +124,8 @@ public enum BlockEntry: Sendable, Hashable {
         entries.append(
           .key(
             KeyedBody(
-              key: String(decoding: text, as: UTF8.self), hash: Array(hash.rest()), first: Offset(first), recordCount: count, openAge: age)))
+              key: String(decoding: text, as: UTF8.self), hash: Array(hash.rest()), first: Offset(first), recordCount: count, openAge: age))
+        )
       default: continue
       }
     }

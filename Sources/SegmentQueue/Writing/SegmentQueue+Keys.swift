@@ -73,7 +73,8 @@ extension SegmentQueue {
     var taken: RecordBatch? = consume batch
     let ticket = monitor.withLock { state in
       guard let batch = taken.take() else { preconditionFailure("the batch is taken once") }
-      if state.isFull && writer.whenFull == .dropNewest && options.overflow == .wait && state.inFlightBytes + byteCount > Self.inFlightLimit {
+      if state.isFull && writer.whenFull == .dropNewest && options.overflow == .wait && state.inFlightBytes + byteCount > Self.inFlightLimit
+      {
         Self.addGap(
           Gap(reason: .dropNewest, records: UInt64(count), bytes: UInt64(byteCount), firstTime: wall, lastTime: wall), source: writer.id,
           to: &state, now: now)
