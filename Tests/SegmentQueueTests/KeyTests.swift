@@ -78,6 +78,20 @@ import Testing
     }
   }
 
+  @Test func `records that wait to share a block don't share that of a keyed body`() async throws {
+    var fixture = QueueFixture()
+    fixture.options.linger = .seconds(10)
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "push")
+    try await writer.writeDurably(numbered(0..<1))
+    let before = try await writer.write(batch(numbered(1..<3)), checkpoints: [])
+    #expect(try await writer.write(batch(numbered(3..<5)), key: key("one")) == KeyedAppend(range: range(3, 5), wasThere: false))
+    #expect(try await before.durableRange() == range(1, 3))
+    #expect(queue.monitor.withLock { $0.table.keys.bodies.map(\.first) } == [Offset(3)])
+    #expect(try lines(queue) == numbered(0..<5).map(Entry.line))
+    await queue.close()
+  }
+
   @Test func `a body without records is remembered like any other`() async throws {
     let fixture = QueueFixture()
     var queue = try fixture.open()
