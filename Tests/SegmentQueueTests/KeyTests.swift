@@ -80,7 +80,7 @@ import Testing
 
   @Test func `records that wait to share a block don't share that of a keyed body`() async throws {
     var fixture = QueueFixture()
-    fixture.options.linger = .seconds(10)
+    fixture.options.linger = .milliseconds(500)
     let queue = try fixture.open()
     let writer = try queue.writer(source: "push")
     try await writer.writeDurably(numbered(0..<1))
