@@ -44,6 +44,7 @@ def block(kind, base, count, lines=b"", entries=b"", source=1, flags=0, salt=0x5
 
 def blocks():
     golden = (ROOT / "Tests/RecordBlocksTests/Golden/format-1.gz").read_bytes()
+    write("FuzzBlocks", "golden-keys", b"\x08" + (ROOT / "Tests/RecordBlocksTests/Golden/format-1-keys.gz").read_bytes())
     for choice in (0, 1, 2, 5, 8, 9):
         write("FuzzBlocks", f"golden-{choice}", bytes([choice]) + golden)
     write("FuzzBlocks", "torn", b"\x08" + golden[:-40])
@@ -54,6 +55,9 @@ def blocks():
     write("FuzzBlocks", "unknown-entry", b"\x00" + block(0, 0, 2, b"a\nb\n", entry(99, b"new") + entry(3, struct.pack("<II", 1, 2) + b"more")))
     write("FuzzBlocks", "long-name", b"\x01" + block(3, 0, 0, entries=entry(1, struct.pack("<I", 1) + b"n" * 300), flags=4, source=0))
     write("FuzzBlocks", "name-not-utf8", b"\x01" + block(1, 0, 0, entries=entry(1, struct.pack("<I", 1) + b"\xff\xfe\x80"), source=0))
+    key = struct.pack("<QQQB", 0, 2, 9, 8) + b"order-17" + b"\x04hash"
+    write("FuzzBlocks", "key", b"\x09" + block(3, 0, 0, entries=entry(6, key) * 2, flags=4, source=0) + block(0, 0, 2, b"a\nb\n", entry(6, key + b"more")))
+    write("FuzzBlocks", "key-not-ascii", b"\x01" + block(0, 0, 1, b"a\n", entry(6, key.replace(b"17", b"\xff\x20"))))
     write("FuzzBlocks", "large", b"\x01" + block(0, 0, 65536, b"\n" * 65536) + block(0, 65536, 1, b"end\n"))
     write("FuzzBlocks", "fewer-lines", b"\x01" + block(0, 0, 3, b"one\ntwo"))
     lines = (ROOT / "fixtures/logs/app.log").read_bytes()[:3000]

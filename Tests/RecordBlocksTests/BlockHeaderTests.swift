@@ -105,6 +105,7 @@ import Testing
     let gap = StoredBlock(
       lineless: random.header(.gap, records: 1, entries: [.gap(Gap(reason: .dropped, records: 1, bytes: 1, firstTime: 0, lastTime: 0))])
     ).member.array
+    let keyed = StoredBlock(lineless: random.header(.mark, entries: [.key(KeyedBody(key: "abc", hash: [1]))])).member.array
     let cases: [(String, [UInt8])] = [
       ("no records in a block of lines", patchHeader(member) { $0[56] = 0 }),
       ("more records than bytes", patchHeader(member) { $0[56] = 7 }),
@@ -118,6 +119,13 @@ import Testing
       ("a gap that doesn't say what was lost", patchHeader(gap) { $0[144] = 99 }),
       ("an entry longer than the header", patchHeader(gap) { $0[145] = 34 }),
       ("a gap entry cut short", patchHeader(gap) { $0[145] = 32 }),
+      ("a key without bytes", patchHeader(keyed) { $0[173] = 0 }),
+      ("a key with a space", patchHeader(keyed) { $0[175] = 0x20 }),
+      ("a key that isn't ASCII", patchHeader(keyed) { $0[176] = 0xC3 }),
+      ("a key longer than its entry", patchHeader(keyed) { $0[173] = 6 }),
+      ("a hash longer than its entry", patchHeader(keyed) { $0[177] = 2 }),
+      ("a keyed offset near the end of numbers", patchHeader(keyed) { $0[156] = 0x80 }),
+      ("more keyed records than there are numbers", patchHeader(keyed) { $0[164] = 0x80 }),
     ]
     for (what, bytes) in cases { #expect(throws: BlockDamage.headerChecksum, "\(what)") { try decodeHeader(bytes) } }
   }

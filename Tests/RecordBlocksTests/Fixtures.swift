@@ -61,7 +61,12 @@ extension SplitMix64 {
 
   /// Any entry but a gap.
   mutating func entry() -> BlockEntry {
-    switch int(0..<5) {
+    switch int(0..<6) {
+    case 5:
+      .key(
+        KeyedBody(
+          key: String((0..<int(1...128)).map { _ in Character(UnicodeScalar(UInt8(int(0x21...0x7E)))) }), hash: bytes(int(0...32)),
+          first: Offset(next() >> 1), recordCount: next() >> 1, openAge: next()))
     case 0:
       .source(
         id: UInt32(truncatingIfNeeded: next()),

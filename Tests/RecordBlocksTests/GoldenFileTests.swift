@@ -3,26 +3,30 @@ import RecordBlocks
 import TestSupport
 import Testing
 
-/// The page on the format against a file that was written once and is never written again.
+/// The page on the format against files that were written once and are never written again.
 @Suite struct `The golden file` {
   private let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
   private let second: Int64 = 1_000_000_000
   private let start: Int64 = 1_767_225_600_000_000_000
   private let queueID = QueueID("00112233445566778899aabbccddeeff")!
 
-  private func golden() throws -> [UInt8] {
-    Array(try Data(contentsOf: package.appendingPathComponent("Tests/RecordBlocksTests/Golden/format-1.gz")))
+  private static let names = ["format-1", "format-1-keys"]
+
+  private func golden(_ name: String = "format-1") throws -> [UInt8] {
+    Array(try Data(contentsOf: package.appendingPathComponent("Tests/RecordBlocksTests/Golden/\(name).gz")))
   }
 
   @Test func `is the page's example, byte for byte`() throws {
     let page = try String(
       contentsOf: package.appendingPathComponent("Sources/RecordBlocks/Documentation.docc/BlockFormat.md"), encoding: .utf8)
-    var dumped: [UInt8] = []
+    var dumped: [[UInt8]] = []
     for line in page.split(separator: "\n") where line.wholeMatch(of: /[0-9a-f]{8}  [0-9a-f]{2}( [0-9a-f]{2}){0,15}/) != nil {
-      #expect(Int(line.prefix(8), radix: 16) == dumped.count)
-      dumped += line.dropFirst(10).split(separator: " ").map { UInt8($0, radix: 16)! }
+      if Int(line.prefix(8), radix: 16) == 0 { dumped.append([]) }
+      let last = try #require(dumped.indices.last)
+      #expect(Int(line.prefix(8), radix: 16) == dumped[last].count)
+      dumped[last] += line.dropFirst(10).split(separator: " ").map { UInt8($0, radix: 16)! }
     }
-    #expect(try golden() == dumped)
+    #expect(try Self.names.map { try golden($0) } == dumped)
   }
 
   @Test func `is read as what the page says`() throws {
@@ -64,10 +68,28 @@ import Testing
       ])
   }
 
-  @Test(arguments: CodecChoice.allCases) func `is what is written from its own facts, whichever library inflates it`(_ choice: CodecChoice)
-    throws
-  {
-    let bytes = try golden()
+  @Test func `with keys is read as what the page says`() throws {
+    var bytes = try golden("format-1-keys")
+    let snapshot = try readBlock(bytes)
+    bytes.removeFirst(snapshot.header.memberByteCount)
+    let block = try readBlock(bytes)
+    #expect(bytes.count == block.header.memberByteCount)
+    let age = UInt64(second)
+    #expect(snapshot.header.kind == .snapshot && snapshot.header.flags == .snapshotComplete && snapshot.header.base == Offset(9))
+    #expect(
+      snapshot.header.entries == [
+        .source(id: 1, name: "push"), .epoch(number: 3, first: Offset(7)),
+        .key(KeyedBody(key: "order-17", hash: [0xA1, 0xB2, 0xC3, 0xD4], first: Offset(7), recordCount: 2, openAge: 5 * age)),
+      ])
+    #expect(block.lines == Array("one\ntwo\n".utf8) && block.header.base == Offset(9) && block.header.end == Offset(11))
+    #expect(block.header.entries == [.key(KeyedBody(key: "order-18", hash: [], first: Offset(9), recordCount: 2, openAge: 11 * age))])
+    #expect(block.header.keyedBody?.key == "order-18" && snapshot.header.keyedBody == nil, "a snapshot's keys are of other blocks")
+  }
+
+  @Test(arguments: CodecChoice.allCases, names) func `is what is written from its own facts, whichever library inflates it`(
+    _ choice: CodecChoice, _ name: String
+  ) throws {
+    let bytes = try golden(name)
     var written: [UInt8] = []
     var rest = bytes
     while !rest.isEmpty {

@@ -18,6 +18,10 @@ final class QueueLife: Sendable {
     case cursor(consumer: String, UInt64?)
     /// A consumer saw this line there.
     case seen(offset: UInt64, line: String)
+    /// A client has begun to send this body under its key.
+    case sent(body: Int)
+    /// A body is durable, and begins there.
+    case pushed(body: Int, first: UInt64)
   }
 
   private struct State: Sendable {
@@ -139,6 +143,21 @@ final class QueueLife: Sendable {
     return (0..<random.int(1...4)).map { _ in String(random.next(), radix: 36) }.joined(separator: " ")
   }
 
+  /// The source whose records come under keys and have no checkpoint.
+  static let pushing = "push"
+
+  /// The records of a body, always the same.
+  static func body(_ number: Int) -> [String] { (0..<1 + number * 7 % 12).map { line(pushing, number * 20 + $0) } }
+
+  /// Sends a body under its key, again until it gets an answer.
+  func push(_ number: Int, from source: Source) async throws {
+    told(.sent(body: number))
+    let result = try await attempt { try await source.writer.write(batch(Self.body(number)), key: Self.key(number)) }
+    told(.pushed(body: number, first: result.range.lowerBound.rawValue))
+  }
+
+  private static func key(_ number: Int) -> IdempotencyKey { IdempotencyKey("body-\(number)", bodyHash: [7])! }
+
   // MARK: Consumers
 
   func consumer(_ name: String, of queue: SegmentQueue, hold: Hold = .all) async throws -> QueueConsumer {
@@ -183,6 +202,8 @@ final class QueueLife: Sendable {
     var acknowledged: [String: Int] = [:]
     var cursors: [String: UInt64] = [:]
     var seen: [UInt64: String] = [:]
+    var sent: Set<Int> = []
+    var pushed: [Int: UInt64] = [:]
   }
 
   func promise(before operation: Int) -> Promise {
@@ -192,6 +213,8 @@ final class QueueLife: Sendable {
       case .acknowledged(let source, let count): promise.acknowledged[source] = max(promise.acknowledged[source] ?? 0, count)
       case .cursor(let consumer, let cursor): promise.cursors[consumer] = cursor
       case .seen(let offset, let line): promise.seen[offset] = line
+      case .sent(let body): promise.sent.insert(body)
+      case .pushed(let body, let first): promise.pushed[body] = first
       }
     }
     return promise
@@ -246,6 +269,9 @@ final class QueueLife: Sendable {
       }
       numbers[String(parts[0]), default: []].append(number)
     }
+    let pushedLines = numbers.removeValue(forKey: Self.pushing) ?? []
+    result.append("\(Self.pushing) \(pushedLines)")
+    if !isDamaged { try await checkPushed(queue, promise, from: start, place) }
     for source in Set(numbers.keys).union(promise.acknowledged.keys).sorted() {
       let writer = try queue.writer(source: source)
       let (count, lines) = (writer.count, numbers[source] ?? [])
@@ -283,6 +309,30 @@ final class QueueLife: Sendable {
       #expect(own.lines.count + lost == queue.durableEnd - consumer.cursor, "\(place): lines and losses of \(name) don't add up")
     }
     return result
+  }
+
+  /// Every client whose body was under way sends it again: then each is there once, and where it was told to be.
+  /// - Parameter start: what was before it may have been deleted for want of space, and is answered all the same.
+  private func checkPushed(_ queue: SegmentQueue, _ promise: Promise, from start: RecordBlocks.Offset, _ place: String) async throws {
+    guard !promise.sent.isEmpty else { return }
+    let writer = try queue.writer(source: Self.pushing)
+    var firsts: [Int: UInt64] = [:]
+    for number in promise.sent.sorted() {
+      let result = try await writer.write(batch(Self.body(number)), key: Self.key(number))
+      firsts[number] = result.range.lowerBound.rawValue
+      if let told = promise.pushed[number] {
+        #expect(result.wasThere && told == firsts[number], "\(place): body \(number) was told to be at \(told), and is given as \(result)")
+      }
+    }
+    let walk = try Walk(queue.consumer("counter", kind: .pull), from: queue.startOffset)
+    let pushed = walk.lines.filter { $0.value.hasPrefix(Self.pushing + " ") }
+    let kept = firsts.filter { $0.value >= start.rawValue }
+    #expect(pushed.count == kept.keys.reduce(0) { $0 + Self.body($1).count }, "\(place): records of clients are lost or doubled")
+    for (number, first) in kept {
+      for (index, line) in Self.body(number).enumerated() {
+        #expect(pushed[first + UInt64(index)] == line, "\(place): body \(number) is not where it was told to be")
+      }
+    }
   }
 
   /// Everything that a consumer reads from an offset on.

@@ -25,6 +25,8 @@ enum QueueScenario: String, CaseIterable, Sendable {
   case spoilt
   /// A process is killed, and the next one recovers what is in the page cache only.
   case recovery
+  /// Clients send records under keys, some of them twice at once, or again after rolls and restarts.
+  case keys
 
   var mayLose: Bool { self == .retention }
 
@@ -47,6 +49,7 @@ enum QueueScenario: String, CaseIterable, Sendable {
     case .retention: try await retain(life)
     case .spoilt: try await spoil(life)
     case .recovery: try await recover(life)
+    case .keys: try await push(life)
     }
   }
 
@@ -179,6 +182,27 @@ enum QueueScenario: String, CaseIterable, Sendable {
       if !isEarly { try await life.fixture.ticking(queue) { try await queue.seal() } }
     }
     await queue.close()
+  }
+
+  private func push(_ life: QueueLife) async throws {
+    for round in 0..<2 {
+      let queue = try await life.open()
+      let source = try await life.source("app", of: queue)
+      let pushing = try await life.source(QueueLife.pushing, of: queue)
+      for step in 0..<3 {
+        let number = round * 10 + step * 3
+        try await life.write(life.number(1...9), from: source)
+        try await withThrowingTaskGroup { group in
+          // The last of them twice, and one of those before.
+          for number in [number, number + 1, number + 2, number + 2, life.number(0...number)] {
+            group.addTask { try await life.push(number, from: pushing) }
+          }
+          try await group.waitForAll()
+        }
+        if step == 1 { try await queue.seal() }
+      }
+      await queue.close()
+    }
   }
 
   private func recover(_ life: QueueLife) async throws {

@@ -9,6 +9,8 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
   private var writer: LogWriter
   /// Bytes that may still be written before space is looked at again.
   private var room: Int64 = 0
+  /// What found no room last.
+  private var wanted = 0
   /// The age at which the active segment's first offset was written; nil while it has none.
   private var activeSince: UInt64?
 
@@ -21,6 +23,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
   private enum Work {
     case block(PendingBlock)
     case gap(WriteState.GapKey, Gap, PendingBlock)
+    case lookForRoom
     case roll
     case replace(FileError)
     case end
@@ -38,6 +41,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
       switch nextWork() {
       case .block(let block): write(block)
       case .gap(let key, let gap, let pending): writeGap(key, gap, pending)
+      case .lookForRoom: lookForRoom()
       case .roll: roll()
       case .replace(let error): replaceActive(after: error)
       case .end:
@@ -94,6 +98,8 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
           state.writing = head
           return .block(head)
         }
+        // Nothing tries any more, and who asks whether it is full before it writes would be told so for ever.
+        if state.isFull && state.lane.isEmpty && !state.isClosing { return .lookForRoom }
       }
       if state.isClosing && (state.lane.isEmpty && state.open.isEmpty) && state.pendingGaps.isEmpty { return .end }
       return nil
@@ -215,8 +221,21 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
     }
   }
 
+  /// A full queue that nothing is written to looks by itself whether what found no room would find some now.
+  private func lookForRoom() {
+    let hasRoom = hasRoom(for: wanted)
+    let because = hasRoom ? nil : queue.findWhoHolds()
+    let now = queue.clock.monotonic()
+    queue.monitor.withLock { state in
+      state.isFull = !hasRoom
+      state.fullBecauseOf = because
+      state.lookForRoomAt = now + Self.retryAfter
+    }
+  }
+
   /// The queue is full: the block goes back to the lane's front, or is dropped when its source can't wait.
   private func noteFull(_ pending: PendingBlock) {
+    wanted = pending.storedByteCount
     let now = queue.clock.monotonic()
     let wall = queue.clock.wall()
     let because = queue.findWhoHolds()
@@ -278,6 +297,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
   private func recover(from error: FileError, _ pending: PendingBlock? = nil) {
     room = 0
     if error.isOutOfSpace {
+      wanted = pending?.storedByteCount ?? Self.gapByteCount
       let now = queue.clock.monotonic()
       let isNew = queue.monitor.withLock { state in
         defer {
