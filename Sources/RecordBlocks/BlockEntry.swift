@@ -11,9 +11,11 @@ public enum BlockEntry: Sendable, Hashable {
   case epoch(number: UInt32, first: Offset)
   /// What a gap block stands for.
   case gap(Gap)
+  /// The key under which a client sent this block's lines; in a snapshot, those of an earlier block.
+  case key(KeyedBody)
 
   private enum Kind {
-    static let source: UInt8 = 1, checkpoint: UInt8 = 2, forget: UInt8 = 3, epoch: UInt8 = 4, gap: UInt8 = 5
+    static let source: UInt8 = 1, checkpoint: UInt8 = 2, forget: UInt8 = 3, epoch: UInt8 = 4, gap: UInt8 = 5, key: UInt8 = 6
   }
 
   /// Appends the entry: type (1 byte), length (4 bytes), body.
@@ -48,6 +50,15 @@ public enum BlockEntry: Sendable, Hashable {
       bytes.appendInteger(gap.bytes)
       bytes.appendInteger(UInt64(bitPattern: gap.firstTime))
       bytes.appendInteger(UInt64(bitPattern: gap.lastTime))
+    case .key(let body):
+      bytes[start] = Kind.key
+      bytes.appendInteger(body.first.rawValue)
+      bytes.appendInteger(body.recordCount)
+      bytes.appendInteger(body.openAge)
+      bytes.append(UInt8(body.key.utf8.count))
+      bytes.append(contentsOf: body.key.utf8)
+      bytes.append(UInt8(body.hash.count))
+      bytes.append(contentsOf: body.hash)
     }
     let length = UInt32(bytes.count - start - 5)
     for i in 0..<4 { bytes[start + 1 + i] = UInt8(truncatingIfNeeded: length >> (8 * UInt32(i))) }
@@ -61,6 +72,7 @@ public enum BlockEntry: Sendable, Hashable {
     case .forget: 5 + 8
     case .epoch: 5 + 12
     case .gap: 5 + 33
+    case .key(let body): 5 + 26 + body.key.utf8.count + body.hash.count
     }
   }
 
@@ -102,6 +114,17 @@ public enum BlockEntry: Sendable, Hashable {
             Gap(
               reason: Gap.Reason(rawValue: raw) ?? .dropped, records: records, bytes: lost, firstTime: Int64(bitPattern: first),
               lastTime: Int64(bitPattern: last))))
+      case Kind.key:
+        guard let first = body.integer(UInt64.self), let count = body.integer(UInt64.self), let age = body.integer(UInt64.self),
+          first < 1 << 63, count < 1 << 63, let keyCount = body.integer(UInt8.self), var key = body.part(Int(keyCount)),
+          let hashCount = body.integer(UInt8.self), hashCount <= KeyedBody.maximumHashBytes, var hash = body.part(Int(hashCount))
+        else { return nil }
+        let text = key.rest()
+        guard KeyedBody.isValid(key: text) else { return nil }
+        entries.append(
+          .key(
+            KeyedBody(
+              key: String(decoding: text, as: UTF8.self), hash: Array(hash.rest()), first: Offset(first), recordCount: count, openAge: age)))
       default: continue
       }
     }

@@ -86,6 +86,13 @@ public struct BlockHeader: Sendable, Hashable {
     return nil
   }
 
+  /// The key under which a client sent its lines, if it did.
+  public var keyedBody: KeyedBody? {
+    guard kind == .lines || kind == .mark else { return nil }
+    for case .key(let body) in entries { return body }
+    return nil
+  }
+
   /// A header; lengths and checksum are filled in when the member is put together.
   public init(
     kind: Kind, flags: Flags = [], queueID: QueueID, salt: UInt32, base: Offset, offsetCount: UInt64 = 0, lineByteCount: Int = 0,

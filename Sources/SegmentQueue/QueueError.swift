@@ -15,6 +15,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     case damaged
     /// No room, and the writer's records were dropped.
     case full
+    /// Other records were written under this key.
+    case keyConflict
     /// Closed, by `close()` or for good by an error.
     case closed
     /// No consumer of that name.

@@ -44,6 +44,9 @@ public struct QueueOptions: Sendable, Hashable {
   /// The defaults.
   public init() {}
 
+  /// What the keys of clients may take of a segment's beginning: an eighth of it, so that queues of small segments don't consist of them.
+  var keyByteLimit: Int { max(64 << 10, Int(segmentLimit / 8)) }
+
   var segmentLimit: Int64 { Int64(segmentSize ?? min(64 << 20, max(maxSize / 8, 64 << 10))) }
 }
 

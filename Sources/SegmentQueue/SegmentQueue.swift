@@ -94,9 +94,10 @@ public final class SegmentQueue: Sendable {
     epoch = writer.epoch
     openedAge = writer.openAge
     openedAt = clock.monotonic()
+    var table = opened.recovered.table
+    table.keys.limit(toBytes: options.keyByteLimit)
     monitor = Monitor(
-      WriteState(
-        endOffset: writer.end, durableEnd: writer.end, durableTally: writer.tally, table: opened.recovered.table))
+      WriteState(endOffset: writer.end, durableEnd: writer.end, durableTally: writer.tally, table: table))
     try tellDurableEnd(writer.end)
     for (name, file) in opened.cursors {
       consumers.withLock { $0[name] = QueueConsumer(name, self, file) }

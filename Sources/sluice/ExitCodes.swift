@@ -32,7 +32,7 @@ enum ExitCode: Int32, CaseIterable {
     case .held: self = .held
     case .damaged, .cursorUnreadable: self = .damaged
     case .unknownConsumer, .unknownSegment, .invalidOffset, .invalidName: self = .usage
-    case .notAQueue, .newerFormat, .full, .closed, .io, .networkFileSystem: self = .failure
+    case .notAQueue, .newerFormat, .full, .keyConflict, .closed, .io, .networkFileSystem: self = .failure
     }
   }
 }

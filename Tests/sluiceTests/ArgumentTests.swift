@@ -78,6 +78,7 @@ internal import Testing
     ["queue", "consumers", "create", "q", "c", "--from", "newest", "--hold", "7d"], ["queue", "consumers", "delete", "q", "c"],
     ["queue", "seal", "q"], ["queue", "trim", "q", "--before", "100", "--force"], ["version"],
     ["token", "web", "--scope", "read@app-logs", "--scope", "write@app-*", "--append", "tokens"],
+    ["queue", "put-back", "q", "--sink", "post", "--output", "json"], ["queue", "cat", "q.dead-letters", "--decode"],
   ])
   func `every documented form is understood`(arguments: [String]) {
     #expect(refusal(arguments) == nil)
@@ -93,6 +94,9 @@ internal import Testing
     (["queue", "trim", "q"], "--before"),
     (["queue", "show", "q", "--output", "xml"], "xml"), (["token", "web"], "--scope"), (["token", "Web", "--scope", "read@*"], "a-z"),
     (["token", "web", "--scope", "reed@*"], "reed@*"),
+    (["queue", "put-back", "q"], "--sink"),
+    (["queue", "put-back", "q.dead-letters", "--sink", "post"], "the pipeline's queue"),
+    (["queue", "show", "q", "--output", "xml"], "xml"),
   ])
   func `what can't be done is refused with the reason`(arguments: [String], word: String) throws {
     let message = try #require(refusal(arguments))

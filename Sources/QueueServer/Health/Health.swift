@@ -31,13 +31,15 @@ final class QueueProgress: Sendable {
   private let last = Mutex<(end: RecordBlocks.Offset, since: ContinuousClock.Instant)?>(nil)
 
   /// What is wrong, if anything is.
-  func look(at status: QueueStatus, now: ContinuousClock.Instant = .now) -> String? {
-    if status.isFull {
-      return "it is full\(status.fullBecauseOf.map { ": consumer '\($0)' holds what it has not read" } ?? ""); sources wait or drop"
+  func look(durableEnd: RecordBlocks.Offset, inFlightBytes: Int, isFull: Bool, because: String?, now: ContinuousClock.Instant = .now)
+    -> String?
+  {
+    if isFull {
+      return "it is full\(because.map { ": consumer '\($0)' holds what it has not read" } ?? ""); sources wait or drop"
     }
     return last.withLock { last in
-      guard status.inFlightBytes > 0, let known = last, known.end == status.durableEnd else {
-        last = (status.durableEnd, now)
+      guard inFlightBytes > 0, let known = last, known.end == durableEnd else {
+        last = (durableEnd, now)
         return nil
       }
       return now - known.since < Self.patience ? nil : "records were admitted and don't become durable; the log says what the disk answers"
@@ -72,7 +74,13 @@ enum Health {
   static func ready(_ call: Call) async throws -> Response {
     let server = call.server
     let checks = try await server.pool.run {
-      server.shelf.main.map { HealthCheck("queue.\($0.name)", $0.progress.look(at: $0.queue.status())) } + server.checks()
+      server.shelf.main.map { served in
+        let status = served.queue.status()
+        return HealthCheck(
+          "queue.\(served.name)",
+          served.progress.look(
+            durableEnd: status.durableEnd, inFlightBytes: status.inFlightBytes, isFull: status.isFull, because: status.fullBecauseOf))
+      } + server.checks()
     }
     let starting = HealthCheck("start", isGood: server.isReady, detail: "queues are being opened")
     return answer([starting] + checks)

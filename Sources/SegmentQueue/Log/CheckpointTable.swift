@@ -1,6 +1,6 @@
 internal import RecordBlocks
 
-/// Everything that blocks say beside lines, as of one point in the log: sources' names, streams' checkpoints, the last epochs.
+/// Everything that blocks say beside lines, as of one point in the log: sources' names, streams' checkpoints, the last epochs and keys.
 struct CheckpointTable {
   struct Stream {
     var identity: [UInt8]
@@ -18,6 +18,7 @@ struct CheckpointTable {
   private(set) var sources: [String: UInt32] = [:]
   private(set) var streams: [UInt32: [UInt32: Stream]] = [:]
   private(set) var epochs: [Epoch] = []
+  var keys = KeyTable()
 
   /// A number that no source has.
   var unusedSource: UInt32 { (sources.values.max() ?? 0) + 1 }
@@ -36,6 +37,7 @@ struct CheckpointTable {
         epochs.removeAll { $0.number == number }
         epochs.append(Epoch(number: number, first: first))
         if epochs.count > Self.rememberedEpochs { epochs.removeFirst(epochs.count - Self.rememberedEpochs) }
+      case .key(let body): keys.add(body)
       case .gap: break
       }
     }
@@ -56,6 +58,7 @@ struct CheckpointTable {
         .checkpoint(source: source, stream: $0.key, identity: $0.value.identity, value: $0.value.value)
       }
     }
+    entries += keys.bodies.map(BlockEntry.key)
     var parts: [[BlockEntry]] = [[]]
     var bytes = 0
     for entry in entries {

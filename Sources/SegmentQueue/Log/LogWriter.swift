@@ -185,11 +185,20 @@ struct LogWriter {
   private var template: Template { Template(queueID: store.queueID, epoch: epoch, wall: clock.wall(), age: openAge, tally: tally) }
 
   private func header(_ facts: BlockFacts, kind: BlockHeader.Kind, durableEnd: Offset) -> BlockHeader {
-    BlockHeader(
+    let age = openAge
+    let entries = facts.entries.map { entry -> BlockEntry in
+      // Where a keyed body stands is only known here.
+      guard case .key(var body) = entry else { return entry }
+      body.first = end
+      body.recordCount = kind == .lines ? facts.recordCount : 0
+      body.openAge = age
+      return .key(body)
+    }
+    return BlockHeader(
       kind: kind, flags: facts.flags, queueID: store.queueID, salt: active.salt, base: end, offsetCount: facts.recordCount,
       source: facts.source,
-      firstTime: facts.firstTime, lastTime: facts.lastTime, openAge: openAge, epoch: epoch, cumulativeRecords: tally.records,
-      cumulativeBytes: tally.bytes, cumulativeLost: tally.lost, durableEnd: durableEnd, entries: facts.entries)
+      firstTime: facts.firstTime, lastTime: facts.lastTime, openAge: age, epoch: epoch, cumulativeRecords: tally.records,
+      cumulativeBytes: tally.bytes, cumulativeLost: tally.lost, durableEnd: durableEnd, entries: entries)
   }
 
   private static func create(

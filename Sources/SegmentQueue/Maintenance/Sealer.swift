@@ -156,7 +156,7 @@ private struct RepackWriter {
         gatheredBytes + header.lineByteCount <= limit
         && gathered.reduce(0, { $0 + entryBytes($1) }) + entryBytes(block) <= SegmentQueue.entryByteLimit
       let belongs =
-        last.source == header.source && last.epoch == header.epoch && !last.flags.contains(.lastIsUnended)
+        last.keyedBody == nil && header.keyedBody == nil && last.source == header.source && last.epoch == header.epoch && !last.flags.contains(.lastIsUnended)
         && !header.flags.contains(.firstContinues)
         && gathered[0].header.firstTime / 60_000_000_000 == header.firstTime / 60_000_000_000
       if !(fits && belongs) { try flush() }

@@ -11,7 +11,8 @@ extension SegmentQueue {
   /// count yet.
   func measureRoom(unsynced: Int64) -> Int64 {
     let stored = Int64(store.storedBytes) + unsynced
-    let bound = Int64(clamping: options.maxSize) - Self.reserve - stored
+    // Snapshots are as much larger as there are keys to tell.
+    let bound = Int64(clamping: options.maxSize) - Self.reserve - Int64(monitor.withLock { $0.table.keys.byteCount }) - stored
     let keptFree = max(Int64(clamping: options.minFreeDisk), Self.reserve)
     let disk = (try? rootDirectory.availableBytes()).map { Int64(clamping: $0) - keptFree } ?? Self.measureEvery
     return min(bound, disk, Self.measureEvery)

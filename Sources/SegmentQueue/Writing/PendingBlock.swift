@@ -89,6 +89,8 @@ final class OpenBlock {
   /// Monotonic time at which it closes, full or not.
   var deadline: UInt64
   var entryBytes = 0
+  /// The key under which a client sent its records, if it did: then they are all of the block's.
+  var key: KeyedBody?
 
   init(_ batch: consuming RecordBatch, firstTime: Int64, deadline: UInt64) {
     self.batch = batch

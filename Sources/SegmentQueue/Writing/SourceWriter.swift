@@ -4,9 +4,10 @@ public import RecordBlocks
 public final class SourceWriter: Sendable {
   /// The source's name: its checkpoints are found by it.
   public let name: String
-  let id: UInt32
+  /// The number that its blocks bear.
+  public let id: UInt32
   let whenFull: WhenFull
-  private let queue: SegmentQueue
+  let queue: SegmentQueue
 
   init(_ queue: SegmentQueue, name: String, id: UInt32, whenFull: WhenFull) {
     self.queue = queue

@@ -33,6 +33,8 @@ struct WriteState {
   var pendingGaps: [GapKey: Gap] = [:]
   var gapsDue: UInt64?
   var inFlightBytes = 0
+  /// Keys whose first request isn't over, and who waits for that.
+  var keysInFlight: [String: [UInt64: CheckedContinuation<Void, Never>]] = [:]
   var admission: [UInt64: CheckedContinuation<Void, Never>] = [:]
 
   // The lane.
@@ -87,7 +89,7 @@ struct WriteState {
     if block.batch.firstContinues { flags.insert(.firstContinues) }
     let facts = BlockFacts(
       source: source, recordCount: UInt64(block.batch.recordCount), firstTime: block.firstTime, lastTime: block.lastTime, flags: flags,
-      entries: Self.entries(block.changes, source: source))
+      entries: Self.entries(block.changes, source: source) + (block.key.map { [.key($0)] } ?? []))
     let batch = block.takeBatch()
     let isEmpty = batch.isEmpty
     let pending = PendingBlock(

@@ -369,7 +369,12 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
 
   /// Waits until everything written is durable, then starts a new segment. The only append that waits for a sync.
   private func roll() {
-    queue.monitor.withLock { $0.syncIsUrgent = true }
+    let age = writer.openAge
+    queue.monitor.withLock { state in
+      state.syncIsUrgent = true
+      // The snapshot tells no key that nobody is answered by any more.
+      state.table.keys.forget(at: age)
+    }
     queue.syncWanted.signal()
     let (table, failure) = queue.monitor.wait(for: queue.syncDone) { state, _ -> (CheckpointTable, FileError?)? in
       if let failure = state.syncFailure { return (state.table, failure) }

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Glibc
+internal import PipelineRuntime
 internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
@@ -20,6 +22,9 @@ struct QueueCatCommand: AsyncParsableCommand {
   @Flag(help: "Tell gaps (records that were lost) on standard error.")
   var gaps = false
 
+  @Flag(help: "In a queue of dead letters: print the records themselves, byte for byte, instead of the JSON that they stand in.")
+  var decode = false
+
   func validate() throws {
     if let count, count < 0 { throw ValidationError("--count is a number of lines, 0 or more") }
   }
@@ -37,10 +42,34 @@ struct QueueCatCommand: AsyncParsableCommand {
         return true
       case .records(let slices):
         let (taken, isAll) = try allowance.take(slices)
-        for slice in taken { try slice.lines().withUnsafeBytes { (bytes) throws(CommandFailure) in try StandardOutput.write(bytes) } }
+        for slice in taken {
+          let lines = try decode ? decoded(slice) : slice.lines()
+          try lines.withUnsafeBytes { (bytes) throws(CommandFailure) in try StandardOutput.write(bytes) }
+        }
         return isAll && !allowance.isUsedUp
       }
     }
+  }
+
+  /// The records that a slice's dead letters hold.
+  private func decoded(_ slice: BlockSlice) throws -> SharedBytes {
+    let lines = try slice.lines()
+    var records = RecordBatch(minimumCapacity: lines.count)
+    var offset = slice.range.lowerBound
+    try lines.withUnsafeBytes { (bytes) throws(CommandFailure) in
+      var position = 0
+      while position < bytes.count, let found = memchr(bytes.baseAddress! + position, 0x0A, bytes.count - position) {
+        let end = UnsafeRawPointer(found) - bytes.baseAddress!
+        guard DeadLetters.appendRecord(of: UnsafeRawBufferPointer(rebasing: bytes[position..<end]), to: &records) != nil else {
+          throw CommandFailure(
+            .usage,
+            "record \(offset) of \(queue.queue) is no dead letter; --decode is for the queues whose names end with \(DeadLetters.suffix)")
+        }
+        offset = offset + 1
+        position = end + 1
+      }
+    }
+    return records.intoSharedBytes()
   }
 
   private func printLines(of source: RemoteQueueHandle) async throws {
