@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import threading
 
@@ -254,24 +253,7 @@ def tls(t):
             "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -set_serial 7 -days 2 -extfile ext -out server.pem"):
         t.call(t.program("openssl"), *command.split())
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", "13")
-            self.end_headers()
-            self.wfile.write(b'{"queues":[]}')
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(t.path("server.pem"), t.path("server.key"))
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    t.later(server.shutdown)
-    port = server.server_port
+    server, url, port = serve(t, "data/app", 0, "--tls-certificate", "server.pem", "--tls-key", "server.key")
     for address, options, code, word in (
             (f"https://127.0.0.1:{port}", ("--ca", "ca.pem"), 0, ""), (f"https://127.0.0.1:{port}", (), 1, "not trusted"),
             (f"https://localhost:{port}", ("--ca", "ca.pem"), 1, "not one for 'localhost'"),
