@@ -246,7 +246,7 @@ def token(t):
 
 @test("https is believed only by the machine's authorities, or by the one that is given, and only for the certificate's own names")
 def tls(t):
-    t.write("ext", "subjectAltName=IP:127.0.0.1\n")
+    t.write("ext", "subjectAltName=DNS:localhost\n")
     for command in (
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Test-CA -keyout ca.key -out ca.pem",
             "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=server -keyout server.key -out server.csr",
@@ -255,9 +255,9 @@ def tls(t):
 
     server, url, port = serve(t, "data/app", 0, "--tls-certificate", "server.pem", "--tls-key", "server.key")
     for address, options, code, word in (
-            (f"https://127.0.0.1:{port}", ("--ca", "ca.pem"), 0, ""), (f"https://127.0.0.1:{port}", (), 1, "not trusted"),
-            (f"https://localhost:{port}", ("--ca", "ca.pem"), 1, "not one for 'localhost'"),
-            (f"https://127.0.0.1:{port}", ("--ca", "ext"), 2, "PEM")):
+            (f"https://localhost:{port}", ("--ca", "ca.pem"), 0, ""), (f"https://localhost:{port}", (), 1, "not trusted"),
+            (f"https://127.0.0.1:{port}", ("--ca", "ca.pem"), 1, "not one for '127.0.0.1'"),
+            (f"https://localhost:{port}", ("--ca", "ext"), 2, "PEM")):
         process = t.start_sluice("queue", "list", "--server", address, *options)
         t.equal(process.wait(), code, f"exit code with {address} {options}\n{process.stderr_tail}")
         t.contains(process.stderr, word, f"what is told with {address} {options}")
