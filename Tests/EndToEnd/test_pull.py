@@ -1,6 +1,7 @@
 """`sluice pull` and `sluice push` with a server: what a kill at any system call, a server that dies, and a held directory do to them."""
 
 import http.client
+import http.server
 import json
 import os
 import signal
@@ -168,3 +169,95 @@ def push_survives(t):
     t.equal(json.loads(output)["records"], len(lines), "records of the receipt")
     found = t.sluice("queue", "cat", "app", "--server", url).encode().splitlines(True)
     t.same_lines(lines, found, "what is in the queue")
+
+
+@test("a push whose answers are lost, before or after the lines were taken, gives each line once")
+def push_answers_lost(t):
+    taken, requests, lock = {}, [], threading.Lock()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        """Takes a body once for each key; every third answer is lost, and every fifth request before it is taken."""
+
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+        def answer(self, status, facts, **headers):
+            body = json.dumps(facts).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json" if status == 200 else "application/problem+json")
+            self.send_header("Content-Length", str(len(body)))
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            key = self.headers["Idempotency-Key"]
+            with lock:
+                requests.append((key, body))
+                number = len(requests)
+                if number > 2 and number % 5 == 0:
+                    self.close_connection = True
+                    return
+                if number % 7 == 0:
+                    return self.answer(429, {"code": "queue_full", "detail": "the queue is full; come again"}, Retry_After="0")
+                replayed = key in taken
+                taken.setdefault(key, body)
+                records = body.count(b"\n") + (not body.endswith(b"\n"))
+            if number > 2 and number % 3 == 0:
+                self.close_connection = True
+                return
+            self.answer(200, {"first": "1-0", "next": "1-0", "records": records, "bytes": len(body), "replayed": replayed})
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    t.later(server.shutdown)
+    lines = [f"{number} {'y' * 2000}\n".encode() for number in range(12000)] + [b"z" * (9 << 20) + b"\n", b"the end, without a line feed"]
+    t.write("in.log", b"".join(lines))
+    with open(t.path("in.log"), "rb") as stdin:
+        facts = json.loads(t.sluice(
+            "push", "app", "--server", f"http://127.0.0.1:{server.server_port}", "--output", "json", stdin=stdin, seconds=120))
+    t.true(len(requests) > len(taken), "some were sent again")
+    t.true(all(len(body) <= 8 << 20 for body in taken.values()), "no body is longer than a server takes")
+    # The long line is split where it is too long for one body; nothing else is.
+    t.equal(facts["records"], len(lines) + 1, "records of the receipt")
+    t.true(b"".join(taken.values()) == b"".join(lines), "what was taken, each key once, is what was pushed")
+    t.true(all(body == taken[key] for key, body in requests if key in taken), "the same lines under the same key, always")
+    t.note(f"{len(taken)} bodies in {len(requests)} requests")
+
+
+@test("a server with tokens is used with the token's file, and the token is never shown")
+def token(t):
+    token = t.sluice("token", "job", "--scope", "read@app", "--append", "tokens")
+    t.write("token", token)
+    t.write("wrong", "A" * (len(token) - 1))
+    server, url, port = serve(t, "data/app", 0, "--tokens", "tokens")
+    # The process's own socket needs no token; a consumer is an operator's to make.
+    t.sluice("queue", "consumers", "create", "data/app", "job")
+    for options, code, word in (((), 1, "token"), (("--token-file", "wrong"), 1, "token"), (("--token-file", "token"), 0, "")):
+        process = t.start_sluice("pull", "app", "--server", url, "--consumer", "job", "--commit", *options)
+        t.equal(process.wait(), code, f"exit code with {options}\n{process.stderr_tail}")
+        t.contains(process.stderr, word, f"what is told with {options}")
+        t.true(token.strip() not in process.stderr + process.stdout, "the token is not shown")
+
+
+@test("https is believed only by the machine's authorities, or by the one that is given, and only for the certificate's own names")
+def tls(t):
+    t.write("ext", "subjectAltName=DNS:localhost\n")
+    for command in (
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Test-CA -keyout ca.key -out ca.pem",
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=server -keyout server.key -out server.csr",
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -set_serial 7 -days 2 -extfile ext -out server.pem"):
+        t.call(t.program("openssl"), *command.split())
+
+    server, url, port = serve(t, "data/app", 0, "--tls-certificate", "server.pem", "--tls-key", "server.key")
+    for address, options, code, word in (
+            (f"https://localhost:{port}", ("--ca", "ca.pem"), 0, ""), (f"https://localhost:{port}", (), 1, "not trusted"),
+            (f"https://127.0.0.1:{port}", ("--ca", "ca.pem"), 1, "not one for '127.0.0.1'"),
+            (f"https://localhost:{port}", ("--ca", "ext"), 2, "PEM")):
+        process = t.start_sluice("queue", "list", "--server", address, *options)
+        t.equal(process.wait(), code, f"exit code with {address} {options}\n{process.stderr_tail}")
+        t.contains(process.stderr, word, f"what is told with {address} {options}")

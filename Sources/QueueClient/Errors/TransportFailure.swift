@@ -29,6 +29,8 @@ extension QueueClientError {
     case is NIOSSLExtraError:
       self.init(
         .untrusted, "\(address): its certificate is not one for '\(address.host)'", "check the name, or the names in the certificate")
+    // A connection that is closed without TLS's own goodbye: a server that was killed, or an answer that was cut on its way.
+    case NIOSSLError.uncleanShutdown: self = .broken(at: address)
     case is NIOSSLError, is BoringSSLError: self = .tls(error, at: address)
     case is ChannelError: self = .broken(at: address)
     default: self.init(.brokenAnswer, "\(address): the request failed (\(type(of: error)))", "look into the server's log")
@@ -86,6 +88,13 @@ extension QueueClientError {
     if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
       return QueueClientError(.untrusted, "\(address) does not speak TLS", "check scheme and port (http instead of https?)")
     }
-    return QueueClientError(.untrusted, "\(address): the TLS handshake failed", "check the address, and the server's TLS settings")
+    // BoringSSL names its reason behind this; without one it was the connection that ended.
+    guard
+      let reason = text.split(separator: "OPENSSL_internal:").dropFirst().first?.prefix(while: { $0.isLetter || $0.isNumber || $0 == "_" })
+    else {
+      return QueueClientError(.unreachable, "\(address): the connection ended during the TLS handshake", "look into the server's log")
+    }
+    return QueueClientError(
+      .untrusted, "\(address): the TLS handshake failed (\(reason.prefix(60)))", "check the address, and the server's TLS settings")
   }
 }
