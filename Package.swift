@@ -25,6 +25,7 @@ extension Target.Dependency {
   static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
   static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
   static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+  static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
   static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
   static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
   static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
@@ -75,10 +76,11 @@ if !librariesOnly {
     [
       "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "PipelineConfiguration", "CBlockCodec", "CLinux", .hummingbird,
       .hummingbirdCore, .httpTypes,
-      .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .systemPackage, .logging,
+      .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .systemPackage, .logging,
     ], tests: [.asyncHTTPClient, .nioEmbedded])
   targets += component(
-    "QueueClient", [.asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging], tests: ["QueueServer", "SegmentQueue"])
+    "QueueClient", ["CBlockCodec", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
+    tests: ["QueueServer", "SegmentQueue"])
   targets += [
     .executableTarget(
       name: "sluice",
@@ -88,7 +90,7 @@ if !librariesOnly {
         .crypto,
         .logging, .systemPackage,
       ], swiftSettings: swiftSettings),
-    .testTarget(name: "sluiceTests", dependencies: ["sluice", "TestSupport", .argumentParser, .logging], swiftSettings: swiftSettings),
+    .testTarget(name: "sluiceTests", dependencies: ["sluice", "QueueClient", "DurableFiles", "TestSupport", .argumentParser, .logging, .systemPackage], swiftSettings: swiftSettings),
   ]
 }
 

@@ -24,6 +24,10 @@ public struct ListenError: Error, Sendable, CustomStringConvertible {
 }
 
 extension ServerAddress {
+  var isUnix: Bool {
+    if case .unix = self { true } else { false }
+  }
+
   var bindAddress: BindAddress {
     switch self {
     case .internet(let host, let port): .hostname(host, port: Int(port))

@@ -17,6 +17,8 @@ public final class QueueServer: Sendable {
   public struct Configuration: Sendable {
     /// Who may do what; nil where everyone may who can connect.
     public var tokens: AccessTokens?
+    /// Certificates for addresses; nil for plain HTTP. Unix sockets are plain always.
+    public var tls: TLSContexts?
     /// See ``ServerLimits``.
     public var limits = ServerLimits()
     /// The version that it tells of itself.
@@ -57,7 +59,7 @@ public final class QueueServer: Sendable {
   @discardableResult
   public func listen(on address: ServerAddress) async throws(ListenError) -> String {
     let (bound, promise) = AsyncThrowingStream<String, any Error>.makeStream()
-    let application = try makeApplication(address) { promise.yield($0) }
+    let application = makeApplication(address) { promise.yield($0) }
     var quiet = core.logger
     // Hummingbird's own lines are about its insides.
     quiet.logLevel = max(quiet.logLevel, .warning)
@@ -102,15 +104,19 @@ public final class QueueServer: Sendable {
     await core.pool.shutDown()
   }
 
-  private func makeApplication(_ address: ServerAddress, onBound: @escaping @Sendable (String) -> Void) throws(ListenError)
+  private func makeApplication(_ address: ServerAddress, onBound: @escaping @Sendable (String) -> Void)
     -> Application<ServerResponder>
   {
     var quiet = core.logger
     quiet.logLevel = max(quiet.logLevel, .warning)
     return Application(
       responder: ServerResponder(core, Endpoints.all, sites: SiteRule(address: address, hasTokens: core.tokens != nil)),
-      server: try address.serverBuilder(core),
-      configuration: ApplicationConfiguration(address: address.bindAddress, serverName: nil, backlog: 4096),
+      server: .limited(core.limits.connections, tls: address.isUnix ? nil : core.tls, counts: core.connections) { [clients = core.clients] in
+        [clients.makeHandler()]
+      },
+      configuration: ApplicationConfiguration(
+        address: address.bindAddress, serverName: nil, backlog: 4096,
+        availableConnectionsDelegate: MaximumAvailableConnections(core.limits.connections.maxConnections, logger: quiet)),
       onServerRunning: { channel in onBound(channel.localAddress?.text ?? address.description) }, logger: quiet)
   }
 }

@@ -7,13 +7,16 @@ internal import Synchronization
 /// What all requests share.
 final class ServerCore: Sendable {
   let shelf = QueueShelf()
-  let connections = ConnectionWatch()
+  let clients = ClientPresence()
+  let connections = ConnectionCounts()
   let metrics = ServerMetrics()
   let pool: BlockingPool
   let budget: ResponseBudget
   let waits: WaitRoom
   let limits: ServerLimits
   let tokens: AccessTokens?
+  let peers: PeerLimiter?
+  let tls: TLSContexts?
   let version: String
   /// Seconds since 1970.
   let startTime: Double
@@ -25,6 +28,8 @@ final class ServerCore: Sendable {
   init(_ configuration: QueueServer.Configuration, startTime: Double) {
     limits = configuration.limits
     tokens = configuration.tokens
+    peers = configuration.limits.requestsPerSecond.map { PeerLimiter(requestsPerSecond: $0) }
+    tls = configuration.tls
     version = configuration.version
     logger = configuration.logger
     checks = configuration.checks
@@ -32,7 +37,7 @@ final class ServerCore: Sendable {
     self.startTime = startTime
     pool = BlockingPool(threads: configuration.limits.fileThreads)
     budget = ResponseBudget(total: configuration.limits.responseBytes)
-    waits = WaitRoom(limit: configuration.limits.waiters, connections: connections)
+    waits = WaitRoom(limit: configuration.limits.waiters, clients: clients)
   }
 
   /// All queues are open.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
 
@@ -53,6 +54,9 @@ enum Main {
         DiagnosticOutput.shared.line((number == 0 ? "sluice: " : "") + Escaping.escaped(line))
       }
       exit(failure.code.rawValue)
+    case let error as QueueClientError:
+      DiagnosticOutput.shared.line("sluice: \(Escaping.escaped(error.description))")
+      exit(ExitCode(error).rawValue)
     case let error as QueueError:
       DiagnosticOutput.shared.line("sluice: \(Escaping.escaped(error.description))")
       exit(ExitCode(error.code).rawValue)

@@ -19,6 +19,12 @@ class Nginx:
         self.port = free_port()
         self.process = None
         self.starts = 0
+        self.endpoint = endpoint
+        self.configure(settings)
+
+    def configure(self, settings):
+        """Writes its configuration; it is read at the next start."""
+        t, endpoint = self.t, self.endpoint
         temporary = " ".join(f"{kind}_temp_path {t.path('nginx', kind)};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         t.write("nginx/nginx.conf", f"""
 daemon off;
@@ -148,7 +154,7 @@ def nginx_far_too_large(t):
     too_large(t, "100k", "compression: none\n    batch: { max_records: 100000, max_bytes: 8MiB, linger: 20ms }")
 
 
-@test("a single record that nginx never takes becomes a dead letter, and the others arrive")
+@test("a single record that nginx never takes becomes a dead letter, and the others arrive; put back when nginx takes it, it arrives too")
 def nginx_single_too_large(t):
     endpoint, nginx, _ = prepare(t, settings="client_max_body_size 8k;", sink="compression: none\n    batch: { linger: 20ms }")
     lines = [b"before %d" % number for number in range(1000)] + [b"x" * 9000] + [b"after %d" % number for number in range(1000)]
@@ -161,6 +167,14 @@ def nginx_single_too_large(t):
     t.equal(len(letters), 1, "dead letters")
     letter = json.loads(letters[0])
     t.equal((letter["reason"], letter["offset"], base64.b64decode(letter["bytes"])), ("too_large", 1000, b"x" * 9000), "reason, offset and bytes of the dead letter")
+
+    # nginx takes larger bodies from now on.
+    nginx.end(signal.SIGTERM)
+    nginx.configure("client_max_body_size 1m;")
+    nginx.start()
+    t.sluice("queue", "put-back", "q", "--sink", "collector")
+    t.run("--once", "--drain")
+    t.same_lines(lines[:1000] + lines[1001:] + lines[1000:1001], endpoint.lines, "what the endpoint has after the put-back")
 
 
 @test("with nginx not yet started the sink waits, and then delivers everything")

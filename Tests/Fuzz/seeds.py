@@ -101,7 +101,7 @@ def pipeline_files():
     for path in sorted((ROOT / "pipelines").glob("*.yaml")):
         write("FuzzPipelineFiles", path.stem, path.read_bytes())
     tests = ROOT / "Tests/PipelineConfigurationTests"
-    for name in ("ResolvedPipelinesTests", "WrongShapeTests", "HostileFileTests", "SubstitutionTests", "GoodFileTests"):
+    for name in ("ResolvedPipelinesTests", "WrongShapeTests", "HostileFileTests", "SubstitutionTests", "GoodFileTests", "ServerTests"):
         texts = re.findall(r'#?"""\n(.*?)\n +"""', (tests / f"{name}.swift").read_text(), re.S)
         for number, text in enumerate(texts[:14]):
             lines = text.split("\n")

@@ -12,6 +12,7 @@ struct MachineDriver {
   var unixSeconds: Int64 = 20_000 * 86_400
   var end: Offset
   var phase = RunPhase.running
+  var putBack: PutBack?
 
   init(
     _ recovery: SinkRecovery = .cutsBack, cursor: UInt64 = 0, inFlightEnd: UInt64? = nil, end: UInt64 = 100, opened: Bool = true,
@@ -28,7 +29,7 @@ struct MachineDriver {
   }
 
   mutating func next() -> DeliveryAction {
-    machine.next(DeliveryFacts(now: now, unixSeconds: unixSeconds, durableEnd: end, phase: phase))
+    machine.next(DeliveryFacts(now: now, unixSeconds: unixSeconds, durableEnd: end, phase: phase, putBack: putBack))
   }
 
   mutating func expectNext(_ expected: DeliveryAction, sourceLocation: SourceLocation = #_sourceLocation) {
@@ -460,6 +461,167 @@ struct MachineDriver {
       driver.read(60..<100)
       driver.deliver(upTo: 100)
       driver.commit(100)
+      driver.expectNext(.finish)
+    }
+  }
+
+  @Suite struct `Dead letters that were put back` {
+    private let some = PutBack(cursor: Offset(3), inFlightEnd: nil, end: Offset(7))
+
+    @Test func `come before the next new batch, and only when all before them is committed`() {
+      var driver = MachineDriver(.repeatsRange) { $0.batch.maxRecords = 10 }
+      driver.read(0..<10)
+      driver.commit(0, inFlightEnd: 10)
+      driver.deliver(upTo: 10)
+      driver.putBack = some
+      driver.commit(10)
+      driver.expectNext(.read(from: Offset(3), limits: BatchLimits(maxRecords: 4, maxBytes: 4 << 20), exactEnd: nil))
+      #expect(driver.machine.log == .deadLetters)
+      _ = driver.machine.didRead(driver.facts(Offset(3)..<Offset(7)), exactEnd: nil)
+      driver.commit(3, inFlightEnd: 7)
+      driver.deliver(upTo: 7)
+      driver.commit(7)
+      driver.putBack = nil
+      driver.read(10..<20)
+      #expect(driver.machine.log == .queue)
+    }
+
+    @Test func `wait for a range that may have been sent`() {
+      var driver = MachineDriver(.repeatsRange, inFlightEnd: 10)
+      driver.putBack = some
+      driver.read(0..<10)
+      driver.deliver(upTo: 10)
+      driver.commit(10)
+      guard case .read(let offset, _, _) = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      #expect(offset == Offset(3))
+    }
+
+    @Test func `don't wait for a range that fails or was rejected: its room may depend on them`() {
+      var driver = MachineDriver(.repeatsRange, inFlightEnd: 10)
+      driver.putBack = some
+      driver.read(0..<10)
+      driver.fail(.reject(status: "400"))
+      guard case .read(let offset, _, _) = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      #expect(offset == Offset(3))
+      driver.machine.passedOver(upTo: Offset(7), at: driver.now)
+      driver.commit(7)
+      driver.putBack = nil
+      driver.setAside(0..<10, .rejected, "400")
+    }
+
+    @Test func `begin with the range that was in flight`() {
+      var driver = MachineDriver(.repeatsRange)
+      driver.putBack = PutBack(cursor: Offset(3), inFlightEnd: Offset(5), end: Offset(7))
+      driver.expectNext(.read(from: Offset(3), limits: BatchLimits(maxRecords: 2, maxBytes: .max), exactEnd: Offset(5)))
+    }
+
+    @Test func `are delivered to output that can be cut back from the last commit on after an error`() {
+      var driver = MachineDriver()
+      driver.putBack = some
+      guard case .read = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      _ = driver.machine.didRead(driver.facts(Offset(3)..<Offset(5)), exactEnd: nil)
+      driver.deliver(upTo: 5)
+      driver.advance(.milliseconds(200))
+      driver.commit(5)
+      guard case .read = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      _ = driver.machine.didRead(driver.facts(Offset(5)..<Offset(7)), exactEnd: nil)
+      driver.fail(.retry(after: nil), jitter: 0)
+      driver.advance(.seconds(100))
+      driver.reopen()
+      guard case .read(let offset, _, _) = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      #expect(offset == Offset(5))
+      #expect(driver.machine.queuePosition == .zero)
+    }
+
+    @Test func `that are others' are passed over, and the place committed at the end`() {
+      var driver = MachineDriver(.repeatsRange)
+      driver.putBack = some
+      guard case .read = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      driver.machine.passedOver(upTo: Offset(7), at: driver.now)
+      driver.commit(7)
+      driver.putBack = nil
+      driver.read(0..<100)
+    }
+
+    @Test func `are set aside anew when they are rejected again, and what can't be read is dropped`() {
+      var driver = MachineDriver(.repeatsRange)
+      driver.putBack = some
+      guard case .read = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      _ = driver.machine.didRead(driver.facts(Offset(3)..<Offset(5)), exactEnd: nil)
+      driver.commit(3, inFlightEnd: 5)
+      driver.fail(.reject(status: "400"))
+      driver.setAside(3..<5, .rejected, "400")
+      guard case .read = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      driver.machine.cannotRead(upTo: Offset(7))
+      driver.setAside(5..<7, .unreadable, "unreadable dead letter")
+      driver.putBack = nil
+      driver.read(0..<100)
+    }
+
+    @Test func `that stay dead letters leave the queue where it was`() {
+      var driver = MachineDriver(.repeatsRange, cursor: 20)
+      driver.putBack = some
+      guard case .read = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      driver.machine.putBackEnded()
+      driver.putBack = nil
+      driver.read(20..<100)
+    }
+
+    @Test func `keep the window and the rate, and not the period`() {
+      var driver = MachineDriver(.repeatsRange) { $0.pull = PullPace(every: .seconds(3600), bytesPerSecond: 1000) }
+      driver.read(0..<100)
+      driver.commit(0, inFlightEnd: 100)
+      driver.deliver(upTo: 100)
+      driver.commit(100)
+      driver.putBack = some
+      let paid = driver.machine.bucket!.paidAt!
+      driver.expectNext(.wait(until: paid, beyond: nil, .pace))
+      driver.now = paid
+      guard case .read(let offset, _, _) = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      #expect(offset == Offset(3))
+    }
+
+    @Test func `are delivered before a drain is over`() {
+      var driver = MachineDriver(.repeatsRange, cursor: 100)
+      driver.putBack = some
+      driver.phase = .draining(to: Offset(100))
+      guard case .read = driver.next() else {
+        Issue.record("no read")
+        return
+      }
+      driver.machine.passedOver(upTo: Offset(7), at: driver.now)
+      driver.commit(7)
+      driver.putBack = nil
       driver.expectNext(.finish)
     }
   }

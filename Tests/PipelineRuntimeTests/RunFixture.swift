@@ -26,8 +26,8 @@ struct RunFixture {
 
   func open() throws -> SegmentQueue { try SegmentQueue.open(path, name: "queue", options: options, fileSystem: disk) }
 
-  func openDeadLetters(for queue: SegmentQueue) throws -> SegmentQueue {
-    guard let deadLetterOptions else { return try DeadLetters.open(for: queue, fileSystem: disk) }
+  func openDeadLetters(for queue: SegmentQueue, create: Bool = true) throws -> SegmentQueue? {
+    guard let deadLetterOptions else { return try DeadLetters.open(for: queue, create: create, fileSystem: disk) }
     return try SegmentQueue.open(
       FilePath("data/queue.dead-letters"), name: "queue.dead-letters", options: deadLetterOptions, fileSystem: disk)
   }
@@ -38,7 +38,8 @@ struct RunFixture {
     var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     logger.logLevel = .critical
     return PipelineRunner(
-      queue: queue, sources: sources, sinks: sinks, deadLetters: { try openDeadLetters(for: queue) }, clock: clock, logger: logger,
+      queue: queue, sources: sources, sinks: sinks, deadLetters: { create in try openDeadLetters(for: queue, create: create) },
+      clock: clock, logger: logger,
       jitter: { 0 },
       bounds: bounds)
   }
@@ -55,7 +56,7 @@ struct RunFixture {
   /// What the dead-letter queue holds.
   func deadLetters() async throws -> [String] {
     let queue = try open()
-    let letters = try openDeadLetters(for: queue)
+    let letters = try #require(try openDeadLetters(for: queue))
     let lines = try letters.allLines()
     await letters.close()
     await queue.close()

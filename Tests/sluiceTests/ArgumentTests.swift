@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import QueueClient
 internal import RecordBlocks
 internal import Testing
 
@@ -9,7 +10,11 @@ internal import Testing
     #expect(OffsetArgument(argument: "oldest") == .oldest)
     #expect(OffsetArgument(argument: "newest") == .newest)
     #expect(OffsetArgument(argument: "4812345") == .at(Offset(4_812_345)))
-    for wrong in ["", "-1", "1.5", "0x10", "Oldest", "99999999999999999999"] { #expect(OffsetArgument(argument: wrong) == nil) }
+    #expect(OffsetArgument(argument: "7-42") == .told(WireOffset(epoch: 7, offset: 42)))
+    #expect(OffsetArgument(argument: "2026-09-01T08:30:00Z") == .time("2026-09-01T08:30:00Z"))
+    for wrong in ["", "2026-09-01", "7-", "-1", "1.5", "0x10", "Oldest", "99999999999999999999"] {
+      #expect(OffsetArgument(argument: wrong) == nil)
+    }
   }
 
   @Test func `an offset after the end is an error that names the range`() throws {
@@ -17,6 +22,8 @@ internal import Testing
     #expect(try OffsetArgument.oldest.resolved(in: kept, of: "q") == Offset(10))
     #expect(try OffsetArgument.newest.resolved(in: kept, of: "q") == Offset(20))
     #expect(try OffsetArgument.at(Offset(3)).resolved(in: kept, of: "q") == Offset(3))
+    #expect(try OffsetArgument.told(WireOffset(epoch: 9, offset: 12)).resolved(in: kept, of: "q") == Offset(12))
+    #expect(throws: CommandFailure.self) { try OffsetArgument.time("2026-09-01T08:30:00Z").resolved(in: kept, of: "q") }
     let error = #expect(throws: CommandFailure.self) { try OffsetArgument.at(Offset(21)).resolved(in: kept, of: "data/q") }
     #expect(error?.code == .usage)
     #expect(error?.message == "offset 21 is after the end of data/q, which keeps 10..<20")
@@ -62,24 +69,34 @@ internal import Testing
     ["queue", "list", "data", "--output", "json"],
     ["queue", "show", "q"], ["queue", "cat", "q", "--from", "7", "--count", "3", "--gaps"], ["queue", "verify", "q"],
     ["queue", "seek", "q", "c", "oldest"],
+    [
+      "pull", "q", "--server", "http://h:1", "--consumer", "c", "--commit", "--follow", "--exec", "cat", "--batch-records", "9",
+      "--skip-lost",
+    ],
+    ["pull", "q", "--server", "unix:/s", "--token-file", "t", "--ca", "c.pem", "--from", "2026-09-01T00:00:00Z", "--batch-bytes", "8MiB"],
+    ["push", "q", "--server", "http://h:1"], ["queue", "list", "--server", "http://h:1"], ["queue", "consumers", "q"],
+    ["queue", "consumers", "create", "q", "c", "--from", "newest", "--hold", "7d"], ["queue", "consumers", "delete", "q", "c"],
     ["queue", "seal", "q"], ["queue", "trim", "q", "--before", "100", "--force"], ["version"],
     ["token", "web", "--scope", "read@app-logs", "--scope", "write@app-*", "--append", "tokens"],
+    ["queue", "put-back", "q", "--sink", "post", "--output", "json"], ["queue", "cat", "q.dead-letters", "--decode"],
   ])
   func `every documented form is understood`(arguments: [String]) {
     #expect(refusal(arguments) == nil)
   }
 
   @Test(arguments: [
-    (["run"], "FILE"), (["run", "a.yaml", "--listen", "127.0.0.1:7171"], "no HTTP side"),
-    (["queue", "show", "q", "--server", "http://h"], "no HTTP side"),
+    (["run"], "FILE"),
+    (["queue", "list", "data", "--server", "http://h"], "one of them"), (["pull", "q", "--batch-bytes", "65MiB"], "64MiB"),
     (["run", "a.yaml", "--drain=soon"], "soon"), (["pull", "q", "--commit"], "--consumer"),
-    (["pull", "q", "--consumer", "c", "--commit", "--follow"], "holds the queue"),
     (["pull", "q", "--consumer", "c", "--from", "1"], "seek"), (["pull", "q", "--create"], "--commit"),
     (["pull", "q", "--output", "a", "--exec", "b"], "one of them"),
     (["pull", "q", "--max-records", "0"], "1 or more"), (["queue", "seek", "q", "c", "yesterday"], "yesterday"),
     (["queue", "trim", "q"], "--before"),
     (["queue", "show", "q", "--output", "xml"], "xml"), (["token", "web"], "--scope"), (["token", "Web", "--scope", "read@*"], "a-z"),
     (["token", "web", "--scope", "reed@*"], "reed@*"),
+    (["queue", "put-back", "q"], "--sink"),
+    (["queue", "put-back", "q.dead-letters", "--sink", "post"], "the pipeline's queue"),
+    (["queue", "show", "q", "--output", "xml"], "xml"),
   ])
   func `what can't be done is refused with the reason`(arguments: [String], word: String) throws {
     let message = try #require(refusal(arguments))

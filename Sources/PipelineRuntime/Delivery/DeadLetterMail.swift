@@ -8,32 +8,33 @@ internal import SegmentQueue
 /// records: after a crash
 /// what is there already is recognised and not appended again.
 struct DeadLetterMail: ~Copyable {
-  /// The one stream that a consumer has as a source of dead letters.
+  /// The stream of what a consumer sets aside of the queue's records.
   static let stream: UInt32 = 0
+  /// The stream of what it sets aside of dead letters that were put back.
+  static let againStream: UInt32 = 1
   /// Bytes of JSON after which a write is made.
   static let writeBytes = 256 << 10
 
-  private let writer: SourceWriter
+  private let box: DeadLetterBox
   private let record: DeadLetterRecord
+  private let stream: UInt32
   private let identity: [UInt8]
   private let seekCount: UInt64
-  private var hasIdentity: Bool
   /// Everything before it was written by an earlier attempt.
   private let writtenUpTo: Offset
   private var batch = RecordBatch()
   private var next: Offset?
   private var count: UInt64 = 0
-  private var ticket: AppendTicket?
 
-  init(_ writer: SourceWriter, consumer: String, queue: QueueID, seekCount: UInt64, reason: String, status: String) {
-    self.writer = writer
+  /// Mail about records of `log`, whose consumer was set to another place so many times. What the box has written must be settled.
+  init(_ box: DeadLetterBox, _ log: QueueID, stream: UInt32, seekCount: UInt64, reason: String, status: String) {
+    self.box = box
+    self.stream = stream
     self.seekCount = seekCount
-    record = DeadLetterRecord(consumer: consumer, reason: reason, status: status)
-    identity = Self.bytes(of: queue.high) + Self.bytes(of: queue.low)
-    let earlier = writer.checkpoints.first { $0.stream == Self.stream }
-    hasIdentity = earlier?.identity == identity
-    if hasIdentity, let value = earlier?.value, value.count == 16, Self.integer(value[0..<8]) == seekCount {
-      writtenUpTo = Offset(Self.integer(value[8..<16]))
+    record = DeadLetterRecord(consumer: box.writer.name, reason: reason, status: status)
+    identity = LittleEndian.bytes(of: log.high) + LittleEndian.bytes(of: log.low)
+    if let settledEnd = box.settledEnd(of: log, stream: stream, seekCount: seekCount) {
+      writtenUpTo = settledEnd
     } else {
       writtenUpTo = .zero
     }
@@ -43,15 +44,35 @@ struct DeadLetterMail: ~Copyable {
   mutating func append(_ slices: [BlockSlice]) async throws {
     for slice in slices {
       let lines = try slice.lines()
-      var offset = slice.range.lowerBound
       var position = 0
-      while offset < slice.range.upperBound {
+      for index in 0..<slice.recordCount {
+        let offset = slice.range.lowerBound + index
+        let end = Self.end(of: lines, from: position)
+        if offset >= writtenUpTo { add(lines.slice(position..<max(position, end - 1)), offset: offset, from: offset) }
+        position = end
+        if batch.byteCount >= Self.writeBytes { try await write() }
+      }
+    }
+  }
+
+  /// The same for slices of dead letters: their records, under the offsets that these have in their own queue.
+  mutating func appendAgain(_ slices: [BlockSlice]) async throws {
+    for slice in slices {
+      let lines = try slice.lines()
+      var position = 0
+      for index in 0..<slice.recordCount {
+        let offset = slice.range.lowerBound + index
+        let end = Self.end(of: lines, from: position)
         if offset >= writtenUpTo {
-          position = add(lines, from: position, offset: offset)
-        } else {
-          position = Self.end(of: lines, from: position)
+          var original = RecordBatch()
+          let line = lines.slice(position..<max(position, end - 1))
+          // What is no dead letter was passed over before, and counted.
+          if let number = line.withUnsafeBytes({ DeadLetters.appendRecord(of: $0, to: &original) }) {
+            let bytes = original.intoSharedBytes()
+            add(bytes.slice(0..<bytes.count - 1), offset: number, from: offset)
+          }
         }
-        offset = offset + 1
+        position = end
         if batch.byteCount >= Self.writeBytes { try await write() }
       }
     }
@@ -60,24 +81,24 @@ struct DeadLetterMail: ~Copyable {
   /// Returns how many records were added, when they are on the disk.
   mutating func finish() async throws -> UInt64 {
     if !batch.isEmpty { try await write() }
-    try await ticket?.durableUnlessCancelled()
+    try await box.settled()
     return count
   }
 
-  private mutating func add(_ lines: SharedBytes, from position: Int, offset: Offset) -> Int {
-    let end = Self.end(of: lines, from: position)
-    record.append(lines.slice(position..<max(position, end - 1)), offset: offset, to: &batch)
-    next = offset + 1
+  /// - Parameters:
+  ///   - offset: what the dead letter tells.
+  ///   - place: where the record stands in the log that it was given from.
+  private mutating func add(_ bytes: SharedBytes, offset: Offset, from place: Offset) {
+    record.append(bytes, offset: offset, to: &batch)
+    next = place + 1
     count += 1
-    return end
   }
 
   private mutating func write() async throws {
     guard let next else { return }
-    let value = Self.bytes(of: seekCount) + Self.bytes(of: next.rawValue)
+    let value = LittleEndian.bytes(of: seekCount) + LittleEndian.bytes(of: next.rawValue)
     let full = exchange(&batch, with: RecordBatch())
-    ticket = try await writer.write(full, checkpoints: [.set(stream: Self.stream, identity: hasIdentity ? nil : identity, value: value)])
-    hasIdentity = true
+    box.wrote(try await box.writer.write(full, checkpoints: [.set(stream: stream, identity: identity, value: value)]))
   }
 
   /// The position after the line feed of the line at `position`.
@@ -89,8 +110,4 @@ struct DeadLetterMail: ~Copyable {
       return UnsafeRawPointer(found) - base + 1
     }
   }
-
-  private static func bytes(of value: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) } }
-
-  private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
 }

@@ -2,7 +2,7 @@ internal import PipelineCore
 internal import RecordBlocks
 internal import SegmentQueue
 
-/// What the delivery loop does next.
+/// What the delivery loop does next, in the log that the machine names.
 enum DeliveryAction: Sendable, Equatable {
   /// Open the sink with the last committed state.
   case open
@@ -62,6 +62,26 @@ struct DeliveryFacts: Sendable {
   var unixSeconds: Int64
   var durableEnd: Offset
   var phase: RunPhase
+  /// Dead letters that go to the sink again; nil when none do.
+  var putBack: PutBack?
+}
+
+/// Dead letters that were put back and are not delivered yet, by offsets of the dead-letter queue.
+struct PutBack: Sendable, Equatable {
+  /// Everything before it is done.
+  var cursor: Offset
+  /// The end of a range that may have been sent.
+  var inFlightEnd: Offset?
+  /// What lies behind it wasn't put back.
+  var end: Offset
+}
+
+/// What a sink is given records from.
+enum DeliveryLog: Sendable, Equatable {
+  /// The pipeline's queue.
+  case queue
+  /// Its dead-letter queue.
+  case deadLetters
 }
 
 /// Where a run stands, for its sinks.

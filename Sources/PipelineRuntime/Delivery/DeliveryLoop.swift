@@ -27,6 +27,12 @@ final class DeliveryLoop {
   /// The batch in hand: what the machine's facts speak of.
   var loaded: LoadedBatch?
   private var reader: BatchReader
+  /// How far dead letters are delivered, when output that can be cut back has told it and their own cursor may not.
+  var mark: PutBackMark?
+  /// Dead letters that were delivered since the last commit.
+  var letters = PassedLetters()
+  /// How often something was put back when the machine was asked last.
+  private(set) var seenRequests: UInt64 = 0
   /// Delivered to a sink that may yet be cut back, so not yet told.
   private var uncounted = DeliveredCounts()
   private var limiters: [String: LogLimiter] = [:]
@@ -41,11 +47,13 @@ final class DeliveryLoop {
     self.logger = logger
     machine = DeliveryMachine(plan, recovery: plan.sink.recovery, cursor: consumer.cursor, inFlightEnd: consumer.inFlightEnd)
     reader = BatchReader(consumer, ahead: plan.readsLinesAhead)
+    mark = PutBackMark.unwrapped(consumer.sinkState).mark
     progress.change { $0.cursor = consumer.cursor }
   }
 
   /// Delivers until the run's phase ends it.
   func run() async {
+    settleMark()
     while await step() {}
     await reader.end()
     await plan.sink.close()
@@ -56,13 +64,20 @@ final class DeliveryLoop {
     let phase = context.control.value.phase
     let now = context.clock.now
     let end = context.queue.durableEnd
-    let action = machine.next(DeliveryFacts(now: now, unixSeconds: context.clock.unixSeconds, durableEnd: end, phase: phase))
+    // Before it is looked at: what is put back from here on ends the next wait.
+    seenRequests = context.deadLetters.requests.value
+    let action = machine.next(
+      DeliveryFacts(now: now, unixSeconds: context.clock.unixSeconds, durableEnd: end, phase: phase, putBack: putBack))
     if machine.batch == nil { loaded = nil }
     switch action {
     case .finish: return false
     case .wait(let until, let beyond, let why): await wait(until: until, beyond: beyond, why, phase: phase)
     case .open: await open()
-    case .read(let offset, let limits, let exactEnd): await read(from: offset, limits: limits, exactEnd: exactEnd, durableEnd: end)
+    case .read(let offset, let limits, let exactEnd):
+      switch machine.log {
+      case .queue: await read(from: offset, limits: limits, exactEnd: exactEnd, durableEnd: end)
+      case .deadLetters: readDeadLetters(from: offset, limits: limits, exactEnd: exactEnd)
+      }
     case .commitInFlight(let cursor, let end): await syncAndCommit(cursor, inFlightEnd: end)
     case .syncAndCommit(let cursor): await syncAndCommit(cursor, inFlightEnd: nil)
     case .deliver: await deliver()
@@ -80,9 +95,12 @@ final class DeliveryLoop {
       case .backoff: .backingOff(until: until ?? context.clock.now)
       }
     progress.change { $0.activity = activity }
-    let (queue, clock, control) = (context.queue, context.clock, context.control)
+    let (queue, clock, control, requests, seen) = (
+      context.queue, context.clock, context.control, context.deadLetters.requests, seenRequests
+    )
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await control.wait { $0.phase != phase } }
+      group.addTask { await requests.wait { $0 != seen } }
       if let beyond { group.addTask { _ = await queue.waitForRecords(beyond: beyond, until: nil) } }
       if let until { group.addTask { try? await clock.sleep(until: until) } }
       await group.next()
@@ -91,8 +109,9 @@ final class DeliveryLoop {
   }
 
   private func open() async {
+    let isHeld = !consumer.dataWasLost && (machine.log == .queue || !ownBox.consumer.dataWasLost)
     let start = SinkStart(
-      state: consumer.sinkState.map { SinkState($0) }, cursor: machine.position, queueHoldsCursor: !consumer.dataWasLost)
+      state: PutBackMark.unwrapped(consumer.sinkState).state.map { SinkState($0) }, cursor: machine.queuePosition, queueHoldsCursor: isHeld)
     do throws(DeliveryError) {
       try await plan.sink.open(start)
       machine.opened()
@@ -121,7 +140,7 @@ final class DeliveryLoop {
     }
   }
 
-  private func readFailed(_ message: String) {
+  func readFailed(_ message: String) {
     machine.readFailed(at: context.clock.now, jitter: context.jitter())
     note(message)
     say(.error, "the queue can't be read", message)
@@ -131,7 +150,8 @@ final class DeliveryLoop {
     guard let batch = loaded else { preconditionFailure("nothing was read") }
     progress.change { $0.activity = .delivering }
     let range = batch.range
-    let key = "\(context.queue.id)-\(plan.name)-\(consumer.seekCount)-\(range.lowerBound)-\(range.upperBound)"
+    let (log, reader) = machine.log == .queue ? (context.queue, consumer) : (ownBox.queue, ownBox.consumer)
+    let key = "\(log.id)-\(plan.name)-\(reader.seekCount)-\(range.lowerBound)-\(range.upperBound)"
     let delivery = Delivery(first: range.lowerBound, next: range.upperBound, content: batch.content, idempotencyKey: key)
     do throws(DeliveryError) {
       let next = try await plan.sink.deliver(delivery)
@@ -142,7 +162,7 @@ final class DeliveryLoop {
       count(batch, upTo: next)
     } catch {
       machine.deliveryFailed(error, at: context.clock.now, jitter: context.jitter())
-      uncounted = DeliveredCounts()
+      forgetUncommitted()
       report(error, "a delivery failed", ["range": "\(range)"])
     }
     loaded = nil
@@ -150,6 +170,11 @@ final class DeliveryLoop {
 
   private func count(_ batch: LoadedBatch, upTo next: Offset) {
     uncounted.add(batch, upTo: next)
+    if machine.log == .deadLetters {
+      let records = UInt64(batch.delivered(upTo: next).records)
+      letters.count += records
+      uncounted.putBack += records
+    }
     // What can be cut back counts when its commit can't be taken back any more.
     if plan.sink.recovery == .repeatsRange { tellCounts() }
   }
@@ -159,13 +184,19 @@ final class DeliveryLoop {
     uncounted = DeliveredCounts()
   }
 
+  /// What was delivered to output that can be cut back, and not committed, wasn't.
+  private func forgetUncommitted() {
+    uncounted = DeliveredCounts()
+    if plan.sink.recovery == .cutsBack { letters = PassedLetters() }
+  }
+
   private func syncAndCommit(_ cursor: Offset, inFlightEnd: Offset?) async {
     let state: SinkState
     do throws(DeliveryError) {
       state = try await plan.sink.sync()
     } catch {
       machine.syncFailed(error, at: context.clock.now, jitter: context.jitter())
-      uncounted = DeliveredCounts()
+      forgetUncommitted()
       return report(error, "the sink can't sync its output")
     }
     commit(cursor, inFlightEnd: inFlightEnd, state: state)
@@ -175,11 +206,14 @@ final class DeliveryLoop {
   @discardableResult
   func commit(_ cursor: Offset, inFlightEnd: Offset?, state: SinkState?, dropping dropped: Bool = false) -> Bool {
     do throws(QueueError) {
-      try consumer.commit(cursor, inFlightEnd: inFlightEnd, sinkState: state?.bytes, dropping: dropped)
+      switch machine.log {
+      case .queue: try consumer.commit(cursor, inFlightEnd: inFlightEnd, sinkState: stateBytes(state), dropping: dropped)
+      case .deadLetters: try commitDeadLetters(cursor, inFlightEnd: inFlightEnd, state: state, dropping: dropped)
+      }
     } catch {
-      machine.commitFailed(
-        committed: consumer.cursor, inFlightEnd: consumer.inFlightEnd, at: context.clock.now, jitter: context.jitter())
-      uncounted = DeliveredCounts()
+      let (committed, end) = committedPlace
+      machine.commitFailed(committed: committed, inFlightEnd: end, at: context.clock.now, jitter: context.jitter())
+      forgetUncommitted()
       note(error.description)
       say(.error, "the cursor can't be committed", error.description)
       return false
@@ -188,9 +222,19 @@ final class DeliveryLoop {
     tellCounts()
     progress.change {
       $0.commits += 1
-      $0.cursor = cursor
+      $0.cursor = consumer.cursor
     }
     return true
+  }
+
+  /// What the disk says of the log that is delivered.
+  private var committedPlace: (cursor: Offset, inFlightEnd: Offset?) {
+    switch machine.log {
+    case .queue: (consumer.cursor, consumer.inFlightEnd)
+    // Of output that can be cut back the last commit that succeeded tells.
+    case .deadLetters:
+      plan.sink.recovery == .cutsBack ? (machine.committed, nil) : (ownBox.consumer.cursor, ownBox.consumer.inFlightEnd)
+    }
   }
 
   /// Counts and logs a failure. After the run's last patience has ended, what fails was cancelled: that is no failure.

@@ -25,6 +25,27 @@ extension DeliveryMachine {
     return false
   }
 
+  /// What stands at the position is nothing for this sink: another's dead letters, or dead letters that are gone.
+  mutating func passedOver(upTo next: Offset, at now: Instant) {
+    precondition(next > position, "nothing was passed")
+    batch = nil
+    position = next
+    uncommittedSince = uncommittedSince ?? now
+    passed()
+  }
+
+  /// Dead letters at the position don't give their records, and never will.
+  mutating func cannotRead(upTo end: Offset) {
+    batch = nil
+    verdict = DeliveryVerdict(range: position..<end, reason: .unreadable, status: "unreadable dead letter")
+  }
+
+  /// What was put back from the position on stays a dead letter; that is on the disk.
+  mutating func putBackEnded() {
+    failures = 0
+    turnToQueue()
+  }
+
   /// The queue couldn't be read.
   mutating func readFailed(at now: Instant, jitter: Double) {
     batch = nil

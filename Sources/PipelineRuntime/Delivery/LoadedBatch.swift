@@ -9,6 +9,13 @@ struct LoadedBatch: Sendable {
   var byteCount: Int
   var recordCount: Int
 
+  init(_ range: Range<Offset>, _ content: Delivery.Content, byteCount: Int, recordCount: Int) {
+    self.range = range
+    self.content = content
+    self.byteCount = byteCount
+    self.recordCount = recordCount
+  }
+
   init(_ batch: QueueBatch) {
     range = batch.first..<batch.next
     byteCount = batch.byteCount
@@ -49,6 +56,8 @@ struct DeliveredCounts {
   var bytes: UInt64 = 0
   var gaps: UInt64 = 0
   var gapRecords: UInt64 = 0
+  /// Dead letters among the records.
+  var putBack: UInt64 = 0
 
   mutating func add(_ batch: LoadedBatch, upTo next: Offset) {
     let (records, bytes) = batch.delivered(upTo: next)
@@ -67,6 +76,7 @@ extension SinkStatus {
     deliveredBytes += counts.bytes
     gaps += counts.gaps
     gapRecords += counts.gapRecords
+    putBackRecords += counts.putBack
   }
 }
 

@@ -35,6 +35,8 @@ public struct SinkStatus: Sendable, Hashable {
   public var deliveredRecords: UInt64 = 0
   /// See ``deliveredRecords``.
   public var deliveredBytes: UInt64 = 0
+  /// Those of ``deliveredRecords`` that were dead letters and were put back.
+  public var putBackRecords: UInt64 = 0
   /// Gaps delivered, and the records lost in them.
   public var gaps: UInt64 = 0
   /// See ``gaps``.

@@ -9,11 +9,12 @@ public enum DeadLetters {
   /// What is added to a queue's path and name.
   public static let suffix = ".dead-letters"
 
-  /// Opens the dead-letter queue of `queue`, beside it; made when missing. Blocking.
+  /// Opens the dead-letter queue of `queue`, beside it. Blocking.
+  /// - Parameter create: makes it when missing; else nil when there is none.
   public static func open(
-    for queue: SegmentQueue, fileSystem: any FileSystem = LocalFileSystem(), clock: any QueueClock = SystemQueueClock(),
-    notify: @escaping @Sendable (QueueNotice) -> Void = { _ in }
-  ) throws -> SegmentQueue {
+    for queue: SegmentQueue, create: Bool = true, fileSystem: any FileSystem = LocalFileSystem(),
+    clock: any QueueClock = SystemQueueClock(), notify: @escaping @Sendable (QueueNotice) -> Void = { _ in }
+  ) throws(QueueError) -> SegmentQueue? {
     var options = QueueOptions()
     options.maxSize = maxSize
     options.minFreeDisk = queue.options.minFreeDisk
@@ -22,8 +23,14 @@ public enum DeadLetters {
     options.keep = .seconds(100 * 365 * 86_400)
     options.consumerExpiry = options.keep
     options.linger = .zero
-    return try SegmentQueue.open(
-      FilePath(queue.path.string + suffix), name: queue.name + suffix, options: options, fileSystem: fileSystem, clock: clock,
-      notify: notify)
+    do throws(QueueError) {
+      return try SegmentQueue.open(
+        FilePath(queue.path.string + suffix), name: queue.name + suffix, options: options, create: create, fileSystem: fileSystem,
+        clock: clock, notify: notify)
+    } catch {
+      // What isn't a queue and is in the way is told when a sink needs the place.
+      guard !create, error.code == .notAQueue else { throw error }
+      return nil
+    }
   }
 }

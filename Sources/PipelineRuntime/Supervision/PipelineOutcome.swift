@@ -38,10 +38,12 @@ public struct PipelineOutcome: Sendable, Hashable {
     public var lagRecords: UInt64
     /// Their bytes of lines.
     public var lagBytes: UInt64
+    /// Dead letters that were put back were not delivered yet.
+    public var hasDeadLettersPutBack: Bool
     /// Its latest failure.
     public var lastError: String?
     /// Nothing is left to deliver.
-    public var isDone: Bool { cursor.map { $0 >= end } ?? false }
+    public var isDone: Bool { !hasDeadLettersPutBack && cursor.map { $0 >= end } ?? false }
   }
 
   /// How it ended.

@@ -18,7 +18,8 @@ public final class PipelineRunner: Sendable {
   private let logger: Logger
   private let bounds: ShutdownBounds
   private let control = Watched(RunState())
-  private let office: DeadLetterOffice
+  /// What its sinks set aside, and what goes to them again.
+  public let deadLetters: DeadLetterOffice
   let sourceProgress: [Watched<SourceStatus>]
   let sinkProgress: [Watched<SinkStatus>]
   private let board: StatusBoard
@@ -27,12 +28,13 @@ public final class PipelineRunner: Sendable {
   /// A pipeline over `queue`, which the caller opened and closes after the run.
   ///
   /// - Parameters:
-  ///   - deadLetters: opens the dead-letter queue when the first record is rejected (blocking; see
-  ///     ``DeadLetters/open(for:fileSystem:notify:)``). The run closes it.
+  ///   - openDeadLetters: opens the dead-letter queue, and makes it when told to, which is when the first record is rejected (blocking; see
+  ///     ``DeadLetters/open(for:create:fileSystem:clock:notify:)``). The run closes it.
   ///   - jitter: random numbers in 0...1 for backoff.
   ///   - bounds: how long the parts of a stop may take.
   public init(
-    queue: SegmentQueue, sources: [SourcePlan], sinks: [SinkPlan], deadLetters: @escaping @Sendable () throws -> SegmentQueue,
+    queue: SegmentQueue, sources: [SourcePlan], sinks: [SinkPlan],
+    deadLetters openDeadLetters: @escaping @Sendable (_ create: Bool) throws -> SegmentQueue?,
     clock: any PipelineClock = SystemPipelineClock(), logger: Logger, jitter: @escaping @Sendable () -> Double = { .random(in: 0...1) },
     bounds: ShutdownBounds = ShutdownBounds()
   ) {
@@ -47,10 +49,10 @@ public final class PipelineRunner: Sendable {
     var logger = logger
     logger[metadataKey: "queue.name"] = "\(queue.name)"
     self.logger = logger
-    office = DeadLetterOffice(deadLetters)
+    deadLetters = DeadLetterOffice(sinks: sinks.map(\.name), openDeadLetters)
     sourceProgress = sources.map { Watched(SourceStatus(name: $0.name)) }
     sinkProgress = sinks.map { Watched(SinkStatus(name: $0.name)) }
-    board = StatusBoard(queue, sources: sourceProgress, sinks: sinkProgress, deadLetters: office)
+    board = StatusBoard(queue, sources: sourceProgress, sinks: sinkProgress, deadLetters: deadLetters)
   }
 
   /// What is going on; from any thread, at any time, cheap enough for twice a second.
@@ -88,8 +90,9 @@ public final class PipelineRunner: Sendable {
     let leftBehind = await stop(sourceTask, sinkTask)
     sampler.cancel()
     await sampler.value
-    await office.close()
-    return outcome(reached, leftBehind: leftBehind)
+    let outcome = outcome(reached, leftBehind: leftBehind)
+    await deadLetters.close()
+    return outcome
   }
 
   // MARK: Parts
@@ -110,7 +113,9 @@ public final class PipelineRunner: Sendable {
   }
 
   private func runSinks() async {
-    let context = DeliveryLoop.Context(queue: queue, deadLetters: office, control: control, clock: clock, jitter: jitter, logger: logger)
+    await openDeadLetters()
+    let context = DeliveryLoop.Context(
+      queue: queue, deadLetters: deadLetters, control: control, clock: clock, jitter: jitter, logger: logger)
     await withTaskGroup(of: Void.self) { group in
       for (plan, progress) in zip(sinks, sinkProgress) {
         group.addTask { await ThreadExecutor.run(named: plan.name) { await Self.runSink(plan, progress, context) } }
@@ -119,9 +124,31 @@ public final class PipelineRunner: Sendable {
     control.change { $0.sinksEnded = true }
   }
 
+  /// What was put back goes out first, so the dead letters that there are must be open.
+  private func openDeadLetters() async {
+    do {
+      try await ThreadExecutor.run(named: "dead letters") { [deadLetters] () async throws(any Error) in _ = try deadLetters.openExisting() }
+    } catch {
+      logger.error(
+        "the dead letters can't be opened; what was put back waits, new records are delivered", metadata: ["error": "\(error)"])
+    }
+  }
+
   private static func runSink(_ plan: SinkPlan, _ progress: Watched<SinkStatus>, _ context: DeliveryLoop.Context) async {
     guard let consumer = await openConsumer(plan, progress, context) else { return }
+    passDeadLetters(plan, consumer, context)
     await DeliveryLoop(plan, consumer: consumer, progress: progress, context: context).run()
+  }
+
+  /// What an earlier run rejected and set aside, and didn't commit before it ended, isn't given to the sink again: it might be taken now, and
+  /// would be there twice. A range that was set aside in part goes out once more as a whole.
+  private static func passDeadLetters(_ plan: SinkPlan, _ consumer: QueueConsumer, _ context: DeliveryLoop.Context) {
+    guard let box = context.deadLetters.openBox(of: plan.name),
+      let end = box.settledEnd(of: context.queue.id, stream: DeadLetterMail.stream, seekCount: consumer.seekCount),
+      end > consumer.cursor, end >= consumer.inFlightEnd ?? .zero
+    else { return }
+    // Without this commit they are rejected, recognised and passed as they were before.
+    try? consumer.commit(end)
   }
 
   /// The sink's consumer: tried again until a full disk or a want of descriptors has passed. Nil when trying again can't help, or when the
@@ -227,11 +254,11 @@ public final class PipelineRunner: Sendable {
   private func outcome(_ reached: PipelineOutcome.Ending, leftBehind: [String]) -> PipelineOutcome {
     let status = queue.status()
     let rests = sinkProgress.map(\.value).map { sink in
+      let putBack = deadLetters.openBox(of: sink.name)?.putBack != nil
       let consumer = status.consumers.first { $0.name == sink.name && $0.failure == nil }
       return PipelineOutcome.SinkRest(
         name: sink.name, cursor: sink.cursor, end: status.durableEnd, lagRecords: consumer?.lagRecords ?? 0,
-        lagBytes: consumer?.lagBytes ?? 0,
-        lastError: sink.lastError)
+        lagBytes: consumer?.lagBytes ?? 0, hasDeadLettersPutBack: putBack, lastError: sink.lastError)
     }
     var reached = reached
     if reached == .drained, !rests.allSatisfy(\.isDone) { reached = .leftovers }

@@ -11,10 +11,15 @@ enum MetricsHandler {
       var text = MetricsText()
       writeQueues(server.shelf.all, to: &text)
       server.moreMetrics(&text)
-      text.add("sluice_http_connections", .gauge, "Open connections.", [MetricsText.Sample(server.connections.count)])
-      text.add("sluice_http_waiting_requests", .gauge, "Pulls that wait for records.", [MetricsText.Sample(server.waits.count)])
+      let connections = server.connections.snapshot
+      text.add("sluice_http_connections", .gauge, "Open connections.", [Sample(connections.open)])
+      text.add("sluice_http_accepted_connections_total", .counter, "Connections since the start.", [Sample(connections.accepted)])
       text.add(
-        "sluice_http_response_memory_bytes", .gauge, "Answers that clients have not read yet.", [MetricsText.Sample(server.budget.inUse)])
+        "sluice_http_stalled_connections_total", .counter, "Connections that were closed because they made no progress, by what stalled.",
+        ConnectionStall.allCases.map { Sample(connections.stalled[$0] ?? 0, ("stall", $0.rawValue)) })
+      text.add("sluice_http_waiting_requests", .gauge, "Pulls that wait for records.", [Sample(server.waits.count)])
+      text.add(
+        "sluice_http_response_memory_bytes", .gauge, "Answers that clients have not read yet.", [Sample(server.budget.inUse)])
       server.metrics.write(to: &text)
       writeProcess(server, to: &text)
       return text.text

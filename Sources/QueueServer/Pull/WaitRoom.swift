@@ -18,13 +18,13 @@ final class WaitRoom: Sendable {
   }
 
   private let limit: Int
-  private let connections: ConnectionWatch
+  private let clients: ClientPresence
   private let state = Mutex(State())
 
   /// - Parameter limit: the most requests that may wait for one queue.
-  init(limit: Int, connections: ConnectionWatch) {
+  init(limit: Int, clients: ClientPresence) {
     self.limit = limit
-    self.connections = connections
+    self.clients = clients
   }
 
   /// How many requests wait.
@@ -52,14 +52,14 @@ final class WaitRoom: Sendable {
       return (state.next, task)
     }
     guard let (id, task) = entered else { return .stopping }
-    let isHere = connections.whenClosed(connection) { task.cancel() }
+    let isHere = clients.whenClosed(connection) { task.cancel() }
     if !isHere { task.cancel() }
     await withTaskCancellationHandler {
       await task.value
     } onCancel: {
       task.cancel()
     }
-    let isGone = !isHere || !connections.forgetClosing(connection)
+    let isGone = !isHere || !clients.forgetClosing(connection)
     let isStopping = state.withLock { state in
       state.waits[id] = nil
       state.perQueue[key, default: 1] -= 1

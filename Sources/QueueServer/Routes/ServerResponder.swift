@@ -32,6 +32,7 @@ struct ServerResponder: HTTPResponder {
     var response: Response
     do {
       if let refusal = sites.refusal(request.head) { throw Problem(refusal) }
+      if let refusal = server.peers?.refusal(peer: context.peer) { throw Problem(refusal) }
       response = try await router.respond(to: request, context: context)
       // The router's own answer to a path that it doesn't know.
       if response.status == .notFound, response.headers[.contentType] == nil { response = Problem.notFound.response }

@@ -9,7 +9,7 @@ public final class AccessTokens: Sendable {
   private struct State {
     var table: TokenTable
     /// What the file was when it was read, or tried to be; nil when it wasn't there.
-    var seen: TokenFile.Identity?
+    var seen: OperatorFile.Identity?
   }
 
   private let file: String
@@ -25,7 +25,7 @@ public final class AccessTokens: Sendable {
   /// Looks at the file every `interval`; nil: only when ``look()`` is called.
   init(file: String, logger: Logger, interval: Duration?) throws(TokenFileError) {
     // Told before the content: a change between the two is seen by the next look.
-    let seen = TokenFile.Identity(path: file)
+    let seen = OperatorFile.Identity(path: file)
     let table = try TokenFile.read(file)
     self.file = file
     self.logger = logger
@@ -43,7 +43,7 @@ public final class AccessTokens: Sendable {
 
   /// Reads the file if it has changed since it was last read, or tried to be. Blocking; one at a time.
   func look() {
-    let now = TokenFile.Identity(path: file)
+    let now = OperatorFile.Identity(path: file)
     guard now != state.withLock(\.seen) else { return }
     do throws(TokenFileError) {
       let table = try TokenFile.read(file)

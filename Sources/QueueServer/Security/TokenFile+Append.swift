@@ -1,11 +1,10 @@
-internal import CLinux
 internal import Glibc
 
 extension TokenFile {
   /// See ``NewToken/append(to:)``.
   static func append(_ line: String, to path: String) throws(TokenFileError) {
     func failure(_ what: String) -> TokenFileError { TokenFileError(file: path, what) }
-    func failed(_ operation: String) -> TokenFileError { failure("cannot \(operation): \(String(cString: strerror(errno)))") }
+    func failed(_ operation: String) -> TokenFileError { failure("cannot \(operation): \(OperatorFile.lastError())") }
     guard !path.utf8.contains(0) else { throw failure("the path holds a NUL byte") }
     let flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
     var isNew = false
@@ -18,18 +17,11 @@ extension TokenFile {
     defer { close(descriptor) }
     // Two that add the same name at the same time: the second sees the first's line.
     guard flock(descriptor, LOCK_EX) == 0 else { throw failed("lock the file") }
-    var facts = linux_file_facts()
-    guard linux_look_at_file(descriptor, &facts) == 0 else { throw failed("look at the file") }
-    guard facts.mode & S_IFMT == S_IFREG else { throw failure("it is no regular file; give the path of a file of tokens") }
-    if let problem = problem(ofMode: facts.mode, path: path) { throw failure(problem) }
-    guard facts.size <= maximumBytes else { throw failure("it has more than \(maximumBytes >> 20) MiB; is it a file of tokens?") }
-    var bytes = [UInt8](repeating: 0, count: Int(facts.size))
-    var done = 0
-    while done < bytes.count {
-      let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done)) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw failed("read the file") }
-      done += count
+    let bytes: [UInt8]
+    do throws(OperatorFile.Problem) {
+      bytes = try OperatorFile.read(descriptor, limit: maximumBytes) { problem(ofMode: $0, path: path) }
+    } catch {
+      throw failure(error.sentence)
     }
     let glue = bytes.last.map { $0 == 0x0A ? "" : "\n" } ?? ""
     let addition = Array((glue + line + "\n").utf8)
@@ -50,7 +42,7 @@ extension TokenFile {
     defer { if descriptor >= 0 { close(descriptor) } }
     // Some file systems can't sync a directory (EINVAL), which then has nothing to be made durable.
     guard descriptor >= 0, fsync(descriptor) == 0 || errno == EINVAL else {
-      throw TokenFileError(file: path, "cannot sync the directory: \(String(cString: strerror(errno)))")
+      throw TokenFileError(file: path, "cannot sync the directory: \(OperatorFile.lastError())")
     }
   }
 }

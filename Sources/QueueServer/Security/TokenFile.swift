@@ -1,39 +1,9 @@
-internal import CLinux
-internal import Glibc
-
 /// The file of access tokens: one a line, `NAME SCOPES sha256:HEX`; SCOPES are grants with commas between them, and `#` begins a comment.
 public enum TokenFile {
   /// Some ten thousand tokens.
   static let maximumBytes = 1 << 20
   /// More are not told: it is no file of tokens.
   static let maximumProblems = 20
-
-  /// What the kernel says of a file: when any of it differs, the content may.
-  struct Identity: Equatable {
-    var device: UInt64
-    var inode: UInt64
-    var size: Int64
-    var mode: UInt32
-    var modified: [Int64]
-    /// Also changes when the mode does, and when somebody sets ``modified`` back.
-    var changed: [Int64]
-
-    init(_ facts: linux_file_facts) {
-      device = facts.device
-      inode = facts.inode
-      size = facts.size
-      mode = facts.mode
-      modified = [facts.modified.0, facts.modified.1]
-      changed = [facts.changed.0, facts.changed.1]
-    }
-
-    /// The identity of what stands at `path`, links followed; nil when that can't be told.
-    init?(path: String) {
-      var facts = linux_file_facts()
-      guard linux_look_at_path(path, &facts) == 0 else { return nil }
-      self.init(facts)
-    }
-  }
 
   /// Reads and checks a file. Blocking.
   static func read(_ path: String) throws(TokenFileError) -> TokenTable {
@@ -56,31 +26,11 @@ public enum TokenFile {
   }
 
   private static func contents(_ path: String) throws(TokenFileError) -> [UInt8] {
-    func failure(_ what: String) -> TokenFileError { TokenFileError(file: path, what) }
-    guard !path.utf8.contains(0) else { throw failure("the path holds a NUL byte") }
-    // O_NONBLOCK: a named pipe must not hang us.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-    guard descriptor >= 0 else {
-      let code = errno
-      let remedy = code == ENOENT ? "; 'sluice token NAME --scope read@QUEUE --append \(path)' makes it" : ""
-      throw failure("cannot open the file of tokens: \(String(cString: strerror(code)))\(remedy)")
-    }
-    defer { close(descriptor) }
-    var facts = linux_file_facts()
-    guard linux_look_at_file(descriptor, &facts) == 0 else { throw failure("cannot look at the file: \(String(cString: strerror(errno)))") }
-    guard facts.mode & S_IFMT == S_IFREG else { throw failure("it is no regular file; give the path of a file of tokens") }
-    if let problem = problem(ofMode: facts.mode, path: path) { throw failure(problem) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    while true {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw failure("cannot read the file: \(String(cString: strerror(errno)))") }
-      guard count > 0 else { return bytes }
-      guard bytes.count + count <= maximumBytes else {
-        throw failure("it has more than \(maximumBytes >> 20) MiB; is it a file of tokens?")
-      }
-      bytes += buffer[..<count]
+    do throws(OperatorFile.Problem) {
+      return try OperatorFile.read(path, limit: maximumBytes) { problem(ofMode: $0, path: path) }
+    } catch {
+      let remedy = error.isMissing ? "; 'sluice token NAME --scope read@QUEUE --append \(path)' makes it" : ""
+      throw TokenFileError(file: path, error.sentence + remedy)
     }
   }
 
@@ -93,6 +43,7 @@ public enum TokenFile {
     var namedIn: [String: Int] = [:]
     var digestIn: [[UInt8]: Int] = [:]
     for (index, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+      guard problems.count < maximumProblems else { break }
       let number = index + 1
       func report(_ field: ArraySlice<UInt8>, _ message: String) {
         problems.append(.init(line: number, column: field.startIndex - line.startIndex + 1, message: message))
@@ -124,9 +75,8 @@ public enum TokenFile {
         // What stands here may be the token itself: it isn't shown.
         report(fields[2], "expected sha256: and 64 hexadecimal digits, the digest of the token and not the token; \(Self.maker)")
       }
-      if problems.count >= maximumProblems { break }
     }
-    guard problems.isEmpty else { throw TokenFileError(file: file, problems: problems) }
+    guard problems.isEmpty else { throw TokenFileError(file: file, problems: Array(problems.prefix(maximumProblems))) }
     return table
   }
 

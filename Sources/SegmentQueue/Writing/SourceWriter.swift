@@ -4,7 +4,8 @@ public import RecordBlocks
 public final class SourceWriter: Sendable {
   /// The source's name: its checkpoints are found by it.
   public let name: String
-  let id: UInt32
+  /// The number that its blocks bear.
+  public let id: UInt32
   let whenFull: WhenFull
   let queue: SegmentQueue
 

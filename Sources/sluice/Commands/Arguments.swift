@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
 
@@ -7,14 +8,25 @@ enum OffsetArgument: ExpressibleByArgument, Equatable {
   case oldest
   case newest
   case at(Offset)
+  /// As a server tells it, with its epoch.
+  case told(WireOffset)
+  /// The first record appended at or after a time (RFC 3339).
+  case time(String)
 
   init?(argument: String) {
     switch argument {
     case "oldest": self = .oldest
     case "newest": self = .newest
     default:
-      guard let number = UInt64(argument) else { return nil }
-      self = .at(Offset(number))
+      if let number = UInt64(argument) {
+        self = .at(Offset(number))
+      } else if let offset = WireOffset(argument) {
+        self = .told(offset)
+      } else if Self.isTime(argument) {
+        self = .time(argument)
+      } else {
+        return nil
+      }
     }
   }
 
@@ -23,29 +35,58 @@ enum OffsetArgument: ExpressibleByArgument, Equatable {
     case .oldest: "oldest"
     case .newest: "newest"
     case .at(let offset): offset.description
+    case .told(let offset): offset.description
+    case .time(let text): text
     }
   }
 
-  /// The same for a consumer.
-  var startAt: StartAt {
+  /// The same for a consumer of a directory's queue.
+  func startAt() throws(CommandFailure) -> StartAt {
     switch self {
     case .oldest: .oldest
     case .newest: .newest
     case .at(let offset): .at(offset.rawValue)
+    case .told(let offset): .at(offset.offset)
+    case .time(let text): throw Self.noTime(text)
     }
+  }
+
+  /// The same for a queue at a server, whose epoch a bare number is taken for.
+  func place(epoch: UInt32) -> QueuePlace {
+    switch self {
+    case .oldest: .oldest
+    case .newest: .newest
+    case .at(let offset): .at(WireOffset(epoch: epoch, offset: offset.rawValue))
+    case .told(let offset): .at(offset)
+    case .time(let text): .time(text)
+    }
+  }
+
+  /// `2026-09-01T08:30:00Z`, roughly: the server reads it closely.
+  private static func isTime(_ text: String) -> Bool {
+    let digits = text.prefix(4)
+    return digits.count == 4 && digits.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } && text.dropFirst(4).hasPrefix("-")
+      && text.contains("T") && text.utf8.count <= 40
+  }
+
+  private static func noTime(_ text: String) -> CommandFailure {
+    CommandFailure(.usage, "'\(text)': a time is looked up by a server only; give oldest, newest or an offset")
   }
 
   /// The offset that it means in a queue that keeps `kept`. An earlier one is fine (reading begins with the gap); a later one is an error.
   func resolved(in kept: Range<Offset>, of queue: String) throws(CommandFailure) -> Offset {
+    let offset: Offset
     switch self {
     case .oldest: return kept.lowerBound
     case .newest: return kept.upperBound
-    case .at(let offset):
-      guard offset <= kept.upperBound else {
-        throw CommandFailure(.usage, "offset \(offset) is after the end of \(queue), which keeps \(kept.lowerBound)..<\(kept.upperBound)")
-      }
-      return offset
+    case .time(let text): throw Self.noTime(text)
+    case .at(let number): offset = number
+    case .told(let told): offset = Offset(told.offset)
     }
+    guard offset <= kept.upperBound else {
+      throw CommandFailure(.usage, "offset \(offset) is after the end of \(queue), which keeps \(kept.lowerBound)..<\(kept.upperBound)")
+    }
+    return offset
   }
 }
 

@@ -1,6 +1,9 @@
 internal import ArgumentParser
+internal import DurableFiles
+internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
+internal import SystemPackage
 
 /// `sluice pull`.
 struct PullCommand: AsyncParsableCommand {
@@ -8,12 +11,20 @@ struct PullCommand: AsyncParsableCommand {
     commandName: "pull", abstract: "Draw lines from a queue: to standard output, a file or a command.",
     discussion: """
       Without --commit the queue is only read, also while 'sluice run' holds it. With --commit the consumer's cursor moves behind what was drawn, once that is \
-      safe: the file is on the disk, the command has ended with 0, or standard output has taken the lines. Without it the next pull gives the same records. \
-      --commit needs the queue idle.
+      safe: the file is on the disk, the command has ended with 0, or standard output has taken the lines. Without it the next pull gives the same records.
 
         sluice pull data/app --count 10
         sluice pull data/app --consumer nightly --create --commit --output batch.log.gz
-        sluice pull data/app --consumer nightly --commit --exec 'python3 load.py'
+
+      From a server, or from the process that holds the directory, records are drawn batch by batch, and each batch is committed by itself. --exec runs the \
+      command once for each, with SLUICE_FIRST_OFFSET, SLUICE_NEXT_OFFSET, SLUICE_RECORDS, SLUICE_QUEUE and SLUICE_CONSUMER in its environment. --output \
+      writes FILE.offsets beside FILE, and a pull that was killed goes on where it was when it is run again: no record is lost, none is in two files. Broken \
+      connections are waited out, by --follow for ever.
+
+        sluice pull app --server http://logs:7171 --consumer nightly --create --commit --output batch.log.gz
+        sluice pull app --server http://logs:7171 --consumer loader --create --commit --follow --exec 'python3 load.py'
+
+      A directory's queue that nobody serves must be idle for --commit; all of it is then drawn as one batch.
 
       \(ExitCode.table)
       """)
@@ -25,7 +36,7 @@ struct PullCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where to begin without a consumer, or with one that --create makes: oldest, newest, or an offset (default: oldest).",
+      "Where to begin without a consumer, or with one that --create makes: oldest, newest, an offset, or at a server a time (default: oldest).",
       valueName: "OFFSET"))
   var from: OffsetArgument?
 
@@ -34,6 +45,12 @@ struct PullCommand: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("The most bytes of lines to draw, such as 64MiB; one longer record comes alone.", valueName: "SIZE"))
   var maxBytes: SizeArgument?
+
+  @Option(help: ArgumentHelp("At a server: the most records of a batch.", valueName: "N"))
+  var batchRecords: Int?
+
+  @Option(help: ArgumentHelp("At a server: the most bytes of a batch (default: 1MiB, with --output 8MiB).", valueName: "SIZE"))
+  var batchBytes: SizeArgument?
 
   @Option(help: ArgumentHelp("When there is nothing, wait this long for the first record, such as 20s.", valueName: "DURATION"))
   var wait: DurationArgument?
@@ -46,6 +63,9 @@ struct PullCommand: AsyncParsableCommand {
 
   @Flag(help: "With --commit: make the consumer when it isn't there. From then on the queue holds its unread records.")
   var create = false
+
+  @Flag(help: "At a server: when what comes next is gone, tell what was lost and go on at the oldest record.")
+  var skipLost = false
 
   @Option(
     help: ArgumentHelp("Write to a new file instead; whole or not at all. A name that ends with .gz gets gzip.", valueName: "FILE"),
@@ -63,9 +83,9 @@ struct PullCommand: AsyncParsableCommand {
     if output != nil, exec != nil { throw ValidationError("--output and --exec: give one of them") }
     if commit, consumer == nil { throw ValidationError("--commit needs --consumer: it is that consumer's cursor that moves") }
     if create, !commit { throw ValidationError("--create goes with --commit: without it the queue is only read") }
-    if commit, follow || wait != nil {
-      throw ValidationError(
-        "--commit holds the queue, so nobody can write what --follow or --wait would wait for; draw what is there, and call again later")
+    if let batchRecords, batchRecords < 1 { throw ValidationError("--batch-records is a number of records, 1 or more") }
+    if let batchBytes, batchBytes.bytes > QueueClient.maximumBatchBytes {
+      throw ValidationError("--batch-bytes is at most 64MiB: a batch is held in memory")
     }
     if consumer != nil, from != nil, !create {
       throw ValidationError("--from and --consumer: the consumer's cursor says where to begin; 'sluice queue seek' moves it")
@@ -73,13 +93,65 @@ struct PullCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    if commit {
-      try await pullAndCommit()
-    } else {
+    let retry = follow ? RetryPolicy.unlimited : .brief
+    if let named = try queue.atServer(retry: retry) { return try await pull(from: named) }
+    guard commit else {
       var reader = try PullReader(self)
-      try await reader.run()
+      return try await reader.run()
+    }
+    if let holder = try await queue.whoeverServes(retry: retry) { return try await pull(from: holder) }
+    if follow || wait != nil {
+      throw CommandFailure(
+        .usage,
+        "--commit holds the queue when no process serves it, so nobody can write what --follow or --wait would wait for; draw what is there, and call again later"
+      )
+    }
+    try await pullAndCommit()
+  }
+
+  // MARK: From a server
+
+  private func pull(from source: RemoteQueueHandle) async throws {
+    let stop = PullStop()
+    // A pull that follows ends by a signal, and what it has drawn is committed before it does.
+    let signals = follow ? StopSignals(stop: { _ in stop.stop() }) : nil
+    defer { withExtendedLifetime(signals) {} }
+    let pull = RemotePull(server: source.client, plan: plan(source), stop: stop) {
+      DiagnosticOutput.shared.line("sluice: \(Escaping.escaped($0))")
+    }
+    do {
+      var beginning = try await pull.begin()
+      guard let destination = try await destination(pull, &beginning) else { return }
+      let progress = PullProgress("pulling \(source.queue)")
+      defer { progress.finish() }
+      try await pull.draw(from: beginning, into: destination, progress: progress)
+    } catch let error as FileError {
+      throw CommandFailure(.failure, "\(error); nothing more was committed, and the same pull goes on from there")
     }
   }
+
+  private func plan(_ source: RemoteQueueHandle) -> RemotePull<QueueClient>.Plan {
+    .init(
+      queue: source.queue, consumer: consumer, commits: commit, create: create, from: from, maxRecords: maxRecords,
+      maxBytes: maxBytes?.bytes, batchRecords: batchRecords, batchBytes: batchBytes?.bytes ?? (output == nil ? 1 << 20 : 8 << 20),
+      wait: wait?.duration ?? .zero, follow: follow, skipLost: skipLost)
+  }
+
+  /// Where the batches go; nil when an earlier run had drawn the file whole.
+  private func destination(_ pull: RemotePull<QueueClient>, _ beginning: inout RemotePull<QueueClient>.Beginning) async throws
+    -> (any BatchDestination)?
+  {
+    if let exec { return CommandBatches(exec, queue: pull.plan.queue, consumer: commit ? consumer : nil) }
+    guard let output else { return StandardOutputBatches() }
+    if follow, !commit { return try FollowedFile(output, replace: replace) }
+    let path = FilePath(output)
+    guard let name = path.lastComponent?.string else { throw CommandFailure(.usage, "'\(output)' is no name of a file") }
+    let parent = path.removingLastComponent()
+    let directory = try LocalFileSystem().directory(parent.isEmpty ? "." : parent, create: false)
+    return try await pull.file(name, in: directory, replace: replace, from: &beginning)
+  }
+
+  // MARK: From a directory
 
   /// The lines' destination.
   func destination() throws(CommandFailure) -> any PullDestination {
@@ -102,7 +174,7 @@ struct PullCommand: AsyncParsableCommand {
     }
     let held = try queue.hold(for: "sluice pull --commit")
     do {
-      let reader = try held.consumer(name, kind: .pull, startAt: (from ?? .oldest).startAt, hold: held.hold(of: name))
+      let reader = try held.consumer(name, kind: .pull, startAt: (from ?? .oldest).startAt(), hold: held.hold(of: name))
       let destination = try destination()
       var allowance = Allowance(records: maxRecords, bytes: maxBytes?.bytes)
       var place = reader.cursor

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import Logging
 internal import PipelineCore
+internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
 internal import StandardInputSource
@@ -10,9 +11,13 @@ internal import Synchronization
 /// `sluice push`.
 struct PushCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "push", abstract: "Write the lines of standard input into a queue. The queue must be idle.",
+    commandName: "push", abstract: "Write the lines of standard input into a queue.",
     discussion: """
-      On success every line is on the disk. A pipeline with a 'stdin' source does the same for a queue that is in use.
+      On success every line is on the disk. The queue must be idle, or served by a process: then the lines go there, as they go to a server, in bodies that are \
+      sent again under the same key until their fate is known, so that each line is taken once. A full queue is waited for.
+
+        generate | sluice push data/app
+        generate | sluice push app --server http://logs:7171 --token-file push.token
 
       \(ExitCode.table)
       """)
@@ -25,6 +30,7 @@ struct PushCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
+    if let source = try await queue.whoeverServes(retry: .persistent) { return try await push(to: source) }
     let held = try queue.hold(create: create, minFreeDisk: 512 << 20, for: "sluice push")
     let first = held.durableEnd
     let count = PushedCount()
@@ -54,6 +60,21 @@ struct PushCommand: AsyncParsableCommand {
       ]),
       text:
         "\(HumanText.count(records, "record")) (\(HumanText.bytes(bytes)) of lines) on the disk, offsets \(first)..<\(held.durableEnd)\n")
+  }
+
+  private func push(to source: RemoteQueueHandle) async throws {
+    if create, queue.connection.address != nil {
+      throw CommandFailure(.usage, "--create is for a directory: a server's queues are those of its pipeline files")
+    }
+    let outcome = try await RemotePush(source).run()
+    try output.print(
+      .object([
+        ("queue", .string(source.queue)), ("records", .integer(outcome.records)), ("bytes", .integer(outcome.bytes)),
+        ("first", outcome.first.map { .integer($0.offset) } ?? .null), ("next", outcome.next.map { .integer($0.offset) } ?? .null),
+      ]),
+      text:
+        "\(HumanText.count(outcome.records, "record")) (\(HumanText.bytes(outcome.bytes)) of lines) on the server's disk"
+        + (outcome.first.map { ", offsets \($0.offset)..<\(outcome.next?.offset ?? 0)" } ?? "") + "\n")
   }
 
   /// Nobody draws from an idle queue, so room never comes by itself.

@@ -20,8 +20,8 @@ struct TokenCommand: ParsableCommand {
     name: .customLong("scope"),
     help: ArgumentHelp(
       "What it is for: read, write or admin (both, and more), of a queue, of queues whose names begin alike (app-*), or of all (*). May be given several times.",
-      valueName: "read@QUEUE"))
-  var scopes: [ScopeArgument] = []
+      valueName: "read@QUEUE"), transform: grant)
+  var scopes: [Grant] = []
 
   @Option(
     name: .customLong("append"),
@@ -29,31 +29,32 @@ struct TokenCommand: ParsableCommand {
     completion: .file())
   var file: String?
 
+  private static func grant(_ text: String) throws -> Grant {
+    guard let grant = Grant(text) else { throw ValidationError("expected \(Grant.expected)") }
+    return grant
+  }
+
   func validate() throws {
-    if let problem = NewToken.problem(name: name, grants: scopes.map(\.grant)) { throw ValidationError(problem) }
+    if let problem = NewToken.problem(name: name, grants: scopes) { throw ValidationError(problem) }
   }
 
   func run() throws {
-    let new = NewToken(name: name, grants: scopes.map(\.grant))
-    // The line first: a token that a server doesn't know is worse than a line whose token nobody has.
-    if let file {
-      do throws(TokenFileError) { try new.append(to: file) } catch { throw CommandFailure(.failure, lines: error.lines) }
-    } else {
+    let new = NewToken(name: name, grants: scopes)
+    guard let file else {
       DiagnosticOutput.shared.line(new.line)
+      try StandardOutput.write(new.token + "\n")
+      return
     }
-    do throws(CommandFailure) { try StandardOutput.write(new.token + "\n") } catch {
-      guard let file else { throw error }
-      throw CommandFailure(error.code, lines: error.lines + ["the line '\(name) …' of a token that nobody has is in \(file); remove it"])
+    // The line first: a token that a server doesn't know is worse than a line whose token nobody has.
+    do throws(TokenFileError) {
+      try new.append(to: file)
+    } catch {
+      throw CommandFailure(.failure, lines: error.lines)
     }
-  }
-}
-
-/// What a token allows: `read@app-logs`.
-struct ScopeArgument: ExpressibleByArgument {
-  var grant: Grant
-
-  init?(argument: String) {
-    guard let grant = Grant(argument) else { return nil }
-    self.grant = grant
+    do throws(CommandFailure) {
+      try StandardOutput.write(new.token + "\n")
+    } catch {
+      throw CommandFailure(error.code, lines: error.lines + ["the line of \(name), whose token nobody has, is in \(file); remove it"])
+    }
   }
 }

@@ -98,60 +98,15 @@ final class FileDestination: PullDestination {
 
 /// A command that reads the lines from its standard input; it has them when it ends with 0.
 final class CommandDestination: PullDestination {
-  private let command: String
-  private let input: Int32
-  private var process: pid_t = 0
+  private let command: ShellCommand
 
-  init(_ command: String) throws(CommandFailure) {
-    self.command = command
-    var ends: [Int32] = [0, 0]
-    guard pipe(&ends) == 0, fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0, fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0 else {
-      throw CommandFailure(.failure, "cannot make a pipe: \(String(cString: strerror(errno)))")
-    }
-    defer { close(ends[0]) }
-    input = ends[1]
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO)
-    // The command gets the signals' usual meaning: this process ignores SIGPIPE.
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    var defaults = sigset_t()
-    sigemptyset(&defaults)
-    sigaddset(&defaults, SIGPIPE)
-    posix_spawnattr_setsigdefault(&attributes, &defaults)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
-    var arguments: [UnsafeMutablePointer<CChar>?] = ["sh", "-c", command].map { (word: String) in strdup(word) } + [nil]
-    defer { arguments.forEach { free($0) } }
-    let code = posix_spawn(&process, "/bin/sh", &actions, &attributes, &arguments, environ)
-    guard code == 0 else {
-      close(input)
-      throw CommandFailure(.failure, "cannot start /bin/sh: \(String(cString: strerror(code)))")
-    }
-  }
+  init(_ command: String) throws(CommandFailure) { self.command = try ShellCommand(command) }
 
   func write(_ slices: [BlockSlice]) throws {
-    for slice in slices {
-      let code = try slice.lines().withUnsafeBytes { Terminal.writeAll($0, to: input) }
-      // A command that doesn't read to the end is judged by its exit status.
-      if code == EPIPE { return }
-      if code != 0 { throw CommandFailure(.failure, "cannot write to '\(command)': \(String(cString: strerror(code)))") }
-    }
+    for slice in slices { try slice.lines().withUnsafeBytes { (bytes) throws(CommandFailure) in try command.write(bytes) } }
   }
 
   func flush() {}
 
-  func finish() throws {
-    close(input)
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0 {
-      guard errno == EINTR else { throw CommandFailure(.failure, "cannot wait for '\(command)': \(String(cString: strerror(errno)))") }
-    }
-    guard status == 0 else {
-      let how = status & 0x7F == 0 ? "exit code \((status >> 8) & 0xFF)" : "signal \(status & 0x7F)"
-      throw CommandFailure(.failure, "'\(command)' ended with \(how); nothing was committed, so the next pull gives the same records")
-    }
-  }
+  func finish() throws { try command.finish(otherwise: "nothing was committed, so the next pull gives the same records") }
 }

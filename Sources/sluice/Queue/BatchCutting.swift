@@ -37,7 +37,8 @@ struct Allowance {
     return (slices: taken, isAll: true)
   }
 
-  private mutating func use(records count: Int, bytes byteCount: Int) {
+  /// Counts what was given out.
+  mutating func use(records count: Int, bytes byteCount: Int) {
     if records != .max { records -= count }
     if bytes != .max { bytes -= byteCount }
     if count > 0 { isUntouched = false }

@@ -5,19 +5,10 @@ internal import SystemPackage
 
 /// The queue that a command works on.
 struct QueueArgument: ParsableArguments {
-  @Argument(help: ArgumentHelp("The queue's directory.", valueName: "QUEUE"), completion: .directory)
+  @Argument(help: ArgumentHelp("The queue's directory, or its name at a server.", valueName: "QUEUE"), completion: .directory)
   var queue: String
 
-  @Option(help: .hidden)
-  var server: String?
-
-  func validate() throws {
-    if server != nil { throw ValidationError(Self.noServer) }
-  }
-
-  /// Why `--server`, `--listen` and `server:` are refused.
-  static let noServer =
-    "this version has no HTTP side yet, so there is no server to talk to; give the queue's directory, and stop the process that holds it where a command needs the queue idle"
+  @OptionGroup var connection: ConnectionOptions
 
   var path: FilePath { FilePath(queue) }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
 
@@ -6,12 +7,19 @@ internal import SegmentQueue
 struct QueueSealCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "seal",
-    abstract: "Make the active segment final, so that all records stand in .gz files that any tool reads. The queue must be idle.")
+    abstract: "Make the active segment final, so that all records stand in .gz files that any tool reads.",
+    discussion: "The queue must be idle, or served by a process.")
 
   @OptionGroup var queue: QueueArgument
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
+    if let source = try await queue.whoeverServes() {
+      let end = try await source.client.seal(source.queue).durableEnd.offset
+      return try output.print(
+        .object([("queue", .string(source.queue)), ("sealed_before", .integer(end))]),
+        text: "sealed: all records before offset \(end) stand in sealed segments\n")
+    }
     let held = try queue.hold(for: "sluice queue seal")
     let end = held.durableEnd
     do throws(any Error) {

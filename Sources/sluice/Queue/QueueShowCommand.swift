@@ -1,9 +1,10 @@
 internal import ArgumentParser
+internal import QueueClient
 internal import RecordBlocks
 internal import SegmentQueue
 
 /// `sluice queue show`.
-struct QueueShowCommand: ParsableCommand {
+struct QueueShowCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show a queue's sizes, times, consumers and segments, also while it is in use.",
     discussion: "--gaps also reads the whole queue and lists what was lost, when and why.")
@@ -14,7 +15,13 @@ struct QueueShowCommand: ParsableCommand {
   @Flag(help: "Read the whole queue and list its gaps.")
   var gaps = false
 
-  func run() throws {
+  func run() async throws {
+    if gaps { try queue.needsDirectory(for: "--gaps") }
+    if let source = try queue.atServer() {
+      let facts = RemoteQueueFacts(
+        try await source.facts(), segments: try await source.client.segments(of: source.queue), address: queue.connection.address ?? "")
+      return try output.print(facts.json, text: facts.text)
+    }
     let files = try queue.files()
     let facts = QueueFacts(queue: queue, files: files, gaps: gaps ? try readGaps(files) : nil)
     try output.print(facts.json, text: facts.text)
@@ -60,29 +67,7 @@ struct QueueFacts {
       all time  \(HumanText.count(totals.records, "record")), \(HumanText.bytes(totals.bytes)) of lines; \(HumanText.count(totals.lost, "record")) lost in gaps
 
       """
-    if files.consumers.isEmpty {
-      text += "\nno consumers\n"
-    } else {
-      var table = TextTable(
-        ("CONSUMER", .left), ("KIND", .left), ("CURSOR", .right), ("LAG", .right), ("LAG BYTES", .right), ("IN FLIGHT TO", .right),
-        ("HOLDS", .right),
-        ("LOST", .right))
-      for consumer in files.consumers {
-        guard let kind = consumer.kind else {
-          table.add(consumer.name, "?", "?", "?", "?", "", "all", "")
-          continue
-        }
-        table.add(
-          consumer.name, kind.name, consumer.cursor.description, HumanText.count(consumer.lagRecords), HumanText.bytes(consumer.lagBytes),
-          consumer.inFlightEnd?.description ?? "-", consumer.hold.text, HumanText.count(consumer.lostRecords))
-      }
-      text += "\n" + table.text()
-      for consumer in files.consumers {
-        guard let loss = consumer.pendingLoss else { continue }
-        text += "\(consumer.name) is told next: \(loss.gap.sentence(consumer.cursor..<loss.next))\n"
-      }
-      for failure in files.consumers.compactMap(\.failure) { text += "! \(Escaping.escaped(failure))\n" }
-    }
+    text += "\n" + consumersText
     var table = TextTable(("SEGMENT", .left), ("OFFSETS", .right), ("SIZE", .right), ("STATE", .left), ("BEGUN", .left))
     for segment in files.segments {
       table.add(
@@ -97,6 +82,31 @@ struct QueueFacts {
     return text
   }
 
+  /// The consumers as a table.
+  var consumersText: String {
+    guard !files.consumers.isEmpty else { return "no consumers\n" }
+    var table = TextTable(
+      ("CONSUMER", .left), ("KIND", .left), ("CURSOR", .right), ("LAG", .right), ("LAG BYTES", .right), ("IN FLIGHT TO", .right),
+      ("HOLDS", .right),
+      ("LOST", .right))
+    for consumer in files.consumers {
+      guard let kind = consumer.kind else {
+        table.add(consumer.name, "?", "?", "?", "?", "", "all", "")
+        continue
+      }
+      table.add(
+        consumer.name, kind.name, consumer.cursor.description, HumanText.count(consumer.lagRecords), HumanText.bytes(consumer.lagBytes),
+        consumer.inFlightEnd?.description ?? "-", consumer.hold.text, HumanText.count(consumer.lostRecords))
+    }
+    var text = table.text()
+    for consumer in files.consumers {
+      guard let loss = consumer.pendingLoss else { continue }
+      text += "\(consumer.name) is told next: \(loss.gap.sentence(consumer.cursor..<loss.next))\n"
+    }
+    for failure in files.consumers.compactMap(\.failure) { text += "! \(Escaping.escaped(failure))\n" }
+    return text
+  }
+
   var json: JSONValue {
     var pairs: [(String, JSONValue)] = [
       ("name", .string(queue.name)), ("path", .string(Process.absolute(queue.queue))), ("id", .string(files.id.description)),
@@ -106,21 +116,7 @@ struct QueueFacts {
       ("stored_bytes", .integer(storedBytes)), ("total_records", .integer(files.totals.records)),
       ("total_bytes", .integer(files.totals.bytes)),
       ("total_lost", .integer(files.totals.lost)),
-      (
-        "consumers",
-        .array(
-          files.consumers.map { consumer in
-            .object([
-              ("name", .string(consumer.name)), ("kind", .string(consumer.kind?.name)), ("cursor", .integer(consumer.cursor.rawValue)),
-              ("in_flight_end", consumer.inFlightEnd.map { .integer($0.rawValue) } ?? .null),
-              ("lag_records", .integer(consumer.lagRecords)),
-              ("lag_bytes", .integer(consumer.lagBytes)), ("hold", .string(consumer.hold.text)),
-              ("lost_records", .integer(consumer.lostRecords)), ("lost_bytes", .integer(consumer.lostBytes)),
-              ("pending_loss", consumer.pendingLoss.map { $0.gap.facts(consumer.cursor..<$0.next) } ?? .null),
-              ("seek_count", .integer(consumer.seekCount)), ("failure", .string(consumer.failure)),
-            ])
-          })
-      ),
+      ("consumers", consumersJSON),
       (
         "segments",
         .array(
@@ -135,6 +131,24 @@ struct QueueFacts {
     ]
     if let gaps { pairs.append(("gaps", .array(gaps.map { $0.gap.facts($0.range) }))) }
     return .object(pairs)
+  }
+}
+
+extension QueueFacts {
+  /// The consumers as facts.
+  var consumersJSON: JSONValue {
+    .array(
+      files.consumers.map { consumer in
+        .object([
+          ("name", .string(consumer.name)), ("kind", .string(consumer.kind?.name)), ("cursor", .integer(consumer.cursor.rawValue)),
+          ("in_flight_end", consumer.inFlightEnd.map { .integer($0.rawValue) } ?? .null),
+          ("lag_records", .integer(consumer.lagRecords)),
+          ("lag_bytes", .integer(consumer.lagBytes)), ("hold", .string(consumer.hold.text)),
+          ("lost_records", .integer(consumer.lostRecords)), ("lost_bytes", .integer(consumer.lostBytes)),
+          ("pending_loss", consumer.pendingLoss.map { $0.gap.facts(consumer.cursor..<$0.next) } ?? .null),
+          ("seek_count", .integer(consumer.seekCount)), ("failure", .string(consumer.failure)),
+        ])
+      })
   }
 }
 

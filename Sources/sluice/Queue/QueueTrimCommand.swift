@@ -20,6 +20,7 @@ struct QueueTrimCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
+    try queue.needsDirectory(for: "sluice queue trim")
     let held = try queue.hold(for: "sluice queue trim")
     let (old, new): (Offset, Offset)
     do {

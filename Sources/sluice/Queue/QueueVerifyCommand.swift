@@ -11,6 +11,7 @@ struct QueueVerifyCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
+    try queue.needsDirectory(for: "sluice queue verify")
     let files = try queue.files()
     let bar = ProgressBar("verifying \(queue.name)")
     var findings: [QueueFiles.Finding] = []

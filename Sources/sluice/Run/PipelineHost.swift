@@ -68,7 +68,7 @@ final class PipelineHost: Sendable {
       let notices = logger.notices(of: queue.name + DeadLetters.suffix)
       let runner = PipelineRunner(
         queue: queue, sources: parts.sources, sinks: parts.sinks.map { makeSink in makeSink(queue) },
-        deadLetters: { try DeadLetters.open(for: queue, notify: notices) }, logger: logger)
+        deadLetters: { create in try DeadLetters.open(for: queue, create: create, notify: notices) }, logger: logger)
       state.withLock { $0.hosted.append(Hosted(definition: pipeline, queue: queue, runner: runner)) }
       server.serve(queue, runner)
       reportStart(pipeline, queue)
@@ -160,10 +160,12 @@ final class PipelineHost: Sendable {
       logger.info(
         "sink writes files", metadata: ["queue.name": "\(queue.name)", "sink.name": "\(name)", "path": "\(Process.absolute(file.path))"])
     }
-    if let letters = try? QueueFiles.open(FilePath(queue.path.string + DeadLetters.suffix)), letters.durableEnd > letters.startOffset {
+    guard let letters = try? QueueFiles.open(FilePath(queue.path.string + DeadLetters.suffix)) else { return }
+    let kept = letters.consumers.filter { $0.kind == .sink }.map(\.lagRecords).max() ?? 0
+    if kept > 0 {
       logger.notice(
-        "there are dead letters: records that a destination refused for good; 'sluice queue cat' prints them",
-        metadata: ["queue.name": "\(queue.name)", "path": "\(letters.path)", "records": "\(letters.durableEnd - letters.startOffset)"])
+        "there are dead letters: records that a destination refused for good; 'sluice queue cat --decode' prints them, 'sluice queue put-back' gives them to their sink again",
+        metadata: ["queue.name": "\(queue.name)", "path": "\(letters.path)", "records": "\(kept)"])
     }
   }
 
@@ -182,7 +184,10 @@ final class PipelineHost: Sendable {
         logger.notice("stopping; a second signal stops at once", metadata: ["signal": "\(name)"])
         stop()
       },
-      hangUp: { [logger] in logger.notice("SIGHUP is ignored: this version reads pipeline files only when it starts; restart it instead") })
+      hangUp: { [logger, server] in
+        server.reload()
+        logger.notice("SIGHUP: certificates and tokens are read again; pipeline files only at a start")
+      })
     let hosted = state.withLock { $0.hosted }
     let runners = hosted.map(\.runner)
     let outcomes = Mutex([(Int, PipelineOutcome)]())
@@ -281,6 +286,7 @@ final class PipelineHost: Sendable {
     if outcomes.contains(where: { $0.ending == .leftovers }) {
       let lines = rests.map { rest in
         "sink '\(rest.name)' has \(HumanText.count(rest.lagRecords, "record")) (\(HumanText.bytes(rest.lagBytes))) left"
+          + (rest.hasDeadLettersPutBack ? ", and dead letters that were put back" : "")
           + (rest.lastError.map { "; its last error: \($0)" } ?? "")
       }
       return CommandFailure(.leftOver, lines: lines + ["the next run goes on with them"])

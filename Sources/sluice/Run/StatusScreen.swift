@@ -37,9 +37,8 @@ enum StatusText {
     }
     let lost = queue.losses.reduce(0) { $0 + $1.records }
     if lost > 0 { line += "  lost \(HumanText.count(lost)) (\(queue.losses.map(\.reason.name).joined(separator: ", ")))" }
-    if let letters = pipeline.deadLetters, letters.endOffset > letters.startOffset {
-      line += "  dead letters \(HumanText.count(letters.endOffset.rawValue - letters.startOffset.rawValue))"
-    }
+    let letters = pipeline.deadLetters?.consumers.filter { $0.kind == .sink }.map(\.lagRecords).max() ?? 0
+    if letters > 0 { line += "  dead letters \(HumanText.count(letters))" }
     if pipeline.sources.allSatisfy({ $0.activity == .ended }) { line += "  (input ended)" }
     return line
   }

@@ -16,6 +16,7 @@ final class ServerHost: Sendable {
 
   private let definition: ServerDefinition?
   private let server: QueueServer
+  private let tls: TLSContexts?
   private let runners: SharedRunners
   private let logger: Logger
   /// Paths of the Unix sockets that it made.
@@ -33,6 +34,11 @@ final class ServerHost: Sendable {
       case .warned(let sentence): logger.warning("\(sentence)", metadata: ["server.listen": "\(definition.listen)"])
       case .refused(let sentence): throw CommandFailure(.usage, sentence)
       }
+      configuration.limits = ServerLimits(definition.limits)
+      if let tls = definition.tls {
+        let files = TLSFiles(certificate: tls.certificateFile, key: tls.keyFile, clientAuthority: tls.clientAuthorityFile)
+        do { configuration.tls = try TLSContexts(files: files, logger: logger) } catch { throw CommandFailure(.usage, error.description) }
+      }
       if let file = definition.tokensFile {
         do { configuration.tokens = try AccessTokens(file: file, logger: logger) } catch {
           throw CommandFailure(.usage, lines: error.lines)
@@ -44,6 +50,7 @@ final class ServerHost: Sendable {
 
   private init(_ definition: ServerDefinition?, _ configuration: QueueServer.Configuration, _ logger: Logger) {
     self.definition = definition
+    tls = configuration.tls
     self.logger = logger
     let known = SharedRunners()
     var configuration = configuration
@@ -103,6 +110,9 @@ final class ServerHost: Sendable {
     sockets.withLock { $0.append(path) }
   }
 
+  /// Reads certificates again at once: SIGHUP.
+  func reload() { tls?.reload() }
+
   /// Answers who waits, finishes what is on its way, listens no more.
   func stop() async {
     await server.stop()
@@ -116,4 +126,21 @@ private final class SharedRunners: Sendable {
   private let runners = Mutex<[PipelineRunner]>([])
   var all: [PipelineRunner] { runners.withLock { $0 } }
   func add(_ runner: PipelineRunner) { runners.withLock { $0.append(runner) } }
+}
+
+extension ServerLimits {
+  /// As a pipeline file has them.
+  fileprivate init(_ definition: ServerDefinition.Limits) {
+    self.init()
+    connections.maxConnections = definition.maxConnections
+    connections.maxHeaders = definition.maxHeaders
+    connections.maxHeaderBytes = definition.maxHeaderBytes
+    connections.handshakeTimeout = definition.handshakeTimeout
+    connections.headerTimeout = definition.headerTimeout
+    connections.idleTimeout = definition.idleTimeout
+    connections.bodyTimeout = definition.bodyTimeout
+    connections.responseTimeout = definition.responseTimeout
+    connections.minProgressBytes = definition.minProgressBytes
+    requestsPerSecond = definition.requestsPerSecond
+  }
 }

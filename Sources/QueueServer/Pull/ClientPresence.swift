@@ -3,17 +3,14 @@ internal import NIOCore
 internal import NIOHTTPTypes
 internal import Synchronization
 
-/// Tells when a client has gone (or said that it sends nothing more) while its request waits, and how many connections there are.
-final class ConnectionWatch: Sendable {
+/// Tells when a client has gone (or said that it sends nothing more) while its request waits.
+final class ClientPresence: Sendable {
   private struct Connection {
     var isClosed = false
     var whenClosed: (@Sendable () -> Void)?
   }
 
   private let connections = Mutex<[ObjectIdentifier: Connection]>([:])
-
-  /// How many connections are open.
-  var count: Int { connections.withLock { $0.count } }
 
   /// Calls `body` once when the connection closes; false when it has already.
   func whenClosed(_ connection: ObjectIdentifier, _ body: @escaping @Sendable () -> Void) -> Bool {
@@ -34,7 +31,7 @@ final class ConnectionWatch: Sendable {
   }
 
   /// The handler for a new connection, behind its HTTP codec.
-  func makeHandler() -> any RemovableChannelHandler & Sendable { ConnectionHandler(self) }
+  func makeHandler() -> any RemovableChannelHandler & Sendable { PresenceHandler(self) }
 
   fileprivate func opened(_ channel: any Channel) { connections.withLock { $0[ObjectIdentifier(channel)] = Connection() } }
 
@@ -50,27 +47,27 @@ final class ConnectionWatch: Sendable {
 }
 
 /// Sees a connection's end, and tells a client that asked first (`Expect: 100-continue`) to go on.
-private final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, @unchecked Sendable {  // its event loop's alone
+private final class PresenceHandler: ChannelDuplexHandler, RemovableChannelHandler, @unchecked Sendable {  // its event loop's alone
   typealias InboundIn = HTTPRequestPart
   typealias InboundOut = HTTPRequestPart
   typealias OutboundIn = HTTPResponsePart
   typealias OutboundOut = HTTPResponsePart
 
-  private let watch: ConnectionWatch
+  private let presence: ClientPresence
   private var unanswered = 0
 
-  init(_ watch: ConnectionWatch) { self.watch = watch }
+  init(_ presence: ClientPresence) { self.presence = presence }
 
-  func handlerAdded(context: ChannelHandlerContext) { watch.opened(context.channel) }
-  func handlerRemoved(context: ChannelHandlerContext) { watch.closed(context.channel, isGone: true) }
+  func handlerAdded(context: ChannelHandlerContext) { presence.opened(context.channel) }
+  func handlerRemoved(context: ChannelHandlerContext) { presence.closed(context.channel, isGone: true) }
 
   func channelInactive(context: ChannelHandlerContext) {
-    watch.closed(context.channel, isGone: true)
+    presence.closed(context.channel, isGone: true)
     context.fireChannelInactive()
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if case ChannelEvent.inputClosed = event { watch.closed(context.channel, isGone: false) }
+    if case ChannelEvent.inputClosed = event { presence.closed(context.channel, isGone: false) }
     context.fireUserInboundEventTriggered(event)
   }
 
