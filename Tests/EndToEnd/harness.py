@@ -31,10 +31,11 @@ class Failure(AssertionError):
     """A test's expectation that didn't come true."""
 
 
-def test(sentence, seconds=120):
-    """Registers a test. `seconds` is its deadline: generous, since it only exists to end what hangs."""
+def test(sentence, seconds=120, only_full=False):
+    """Registers a test. `seconds` is its deadline: generous, since it only exists to end what hangs. `only_full`: it needs what `Tests/run --full` installs."""
 
     def register(function):
+        function.only_full = only_full
         TESTS.append((sentence, function, seconds))
         return function
 

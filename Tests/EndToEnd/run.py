@@ -4,7 +4,8 @@
     python3 Tests/EndToEnd/run.py [--sluice PATH] [--only WORD ...] [--quick | --full] [--jobs N] [--seed N] [--keep] [--list]
 
 Prints one line a test; the last line is `N passed, N failed`. The exit code is 0 only if all passed. Tests/run installs what the tests need;
-a test whose program is missing fails. Without --quick or --full the sizes are those for every change (minutes); --full takes an hour and 60 GB of disk.
+a test whose program is missing fails. Without --quick or --full the sizes are those for every change (minutes); --full takes an hour and 60 GB of disk, and has
+the tests with Spark and HDFS, which `Tests/run --full` installs.
 """
 
 import argparse
@@ -88,7 +89,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     options.seed = random.randrange(1 << 32) if options.seed is None else options.seed
-    tests = load()
+    tests = [one for one in load() if options.full or options.list or not one[1].only_full]
     if options.only:
         tests = [
             one for one in tests

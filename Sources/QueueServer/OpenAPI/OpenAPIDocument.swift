@@ -113,9 +113,9 @@ private enum Schemas {
         ], optional: ["seconds_until_loss": number, "failure": string]),
       "ConsumerList": object(["consumers": array("Consumer")]),
       "ConsumerWish": object(
-        [:], optional: ["start_at": string, "mode": ["type": "string", "enum": ["cursor"]], "hold": string], isClosed: true),
-      "Commit": object(["offset": string], isClosed: true),
-      "Seek": object(["to": string], isClosed: true),
+        [:], optional: ["start_at": place, "mode": ["type": "string", "enum": ["cursor"]], "hold": hold], isClosed: true),
+      "Commit": object(["offset": pattern(offset)], isClosed: true),
+      "Seek": object(["to": place], isClosed: true),
       "Pushed": object(["first": string, "next": string, "records": integer, "bytes": integer, "replayed": boolean]),
       "Segment": object(
         ["name": string, "first_offset": integer, "next_offset": integer, "stored_bytes": integer, "url": string],
@@ -137,6 +137,16 @@ private enum Schemas {
   }
 
   private static var string: [String: Any] { ["type": "string"] }
+  private static func pattern(_ text: String) -> [String: Any] { ["type": "string", "pattern": "^(\(text))$"] }
+  private static var offset: String { "(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,17})" }
+  /// The words, an offset, or a time; of times it describes those that every clock shows.
+  private static var place: [String: Any] {
+    let time = "(19[7-9]|20[0-9])[0-9]-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?Z"
+    return pattern("oldest|newest|\(offset)|\(time)")
+  }
+  private static var hold: [String: Any] {
+    pattern("all|[1-9][0-9]{0,2}(KiB|MiB|GiB)|[1-9][0-9]?%|100%|[1-9][0-9]{0,2}(s|m|h|d)")
+  }
   private static var integer: [String: Any] { ["type": "integer"] }
   private static var number: [String: Any] { ["type": "number"] }
   private static var boolean: [String: Any] { ["type": "boolean"] }

@@ -6,6 +6,8 @@ struct ServerResponder: HTTPResponder {
   typealias Context = ServerContext
 
   private let router: RouterResponder<ServerContext>
+  /// The parts of each path, and the methods that it takes.
+  private let paths: [(parts: [Substring], methods: String)]
   private let server: ServerCore
   private let sites: SiteRule
 
@@ -13,17 +15,13 @@ struct ServerResponder: HTTPResponder {
     self.server = server
     self.sites = sites
     let router = Router(context: ServerContext.self)
-    for (path, operations) in Dictionary(grouping: endpoints, by: \.path) {
-      for endpoint in operations {
-        router.on(RouterPath(path), method: endpoint.method) { request, context in try await Self.run(endpoint, request, context, server) }
+    for endpoint in endpoints {
+      router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
+        try await Self.run(endpoint, request, context, server)
       }
-      let methods = operations.map(\.method)
-      let allow = methods.map(\.rawValue).sorted().joined(separator: ", ")
-      for other in [.get, .head, .put, .post, .delete, .patch, .options, .trace] as [HTTPRequest.Method] where !methods.contains(other) {
-        router.on(RouterPath(path), method: other) { _, _ -> Response in
-          throw Problem(.methodNotAllowed, "method_not_allowed", "this path takes \(allow)", headers: [.allow: allow])
-        }
-      }
+    }
+    paths = Dictionary(grouping: endpoints, by: \.path).map { path, operations in
+      (path.split(separator: "/"), operations.map(\.method.rawValue).sorted().joined(separator: ", "))
     }
     self.router = router.buildResponder()
   }
@@ -34,8 +32,11 @@ struct ServerResponder: HTTPResponder {
       if let refusal = sites.refusal(request.head) { throw Problem(refusal) }
       if let refusal = server.peers?.refusal(peer: context.peer) { throw Problem(refusal) }
       response = try await router.respond(to: request, context: context)
-      // The router's own answer to a path that it doesn't know.
-      if response.status == .notFound, response.headers[.contentType] == nil { response = Problem.notFound.response }
+      // The router's own answer to what it doesn't know.
+      if response.status == .notFound, response.headers[.contentType] == nil {
+        guard let methods = methods(at: request.uri.path) else { throw Problem.notFound }
+        throw Problem(.methodNotAllowed, "method_not_allowed", "this path takes \(methods)", headers: [.allow: methods])
+      }
     } catch let problem as Problem {
       server.metrics.answered(context.coreContext.endpointPath.value ?? "unknown", code: problem.status.code)
       response = problem.response
@@ -43,6 +44,14 @@ struct ServerResponder: HTTPResponder {
     if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
     response.headers[.xContentTypeOptions] = "nosniff"
     return response
+  }
+
+  /// What a path takes, whose operations don't have the request's method; nil when there is no such path.
+  private func methods(at path: String) -> String? {
+    let parts = path.split(separator: "/")
+    return paths.first { known in
+      known.parts.count == parts.count && zip(known.parts, parts).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
+    }?.methods
   }
 
   private static func run(_ endpoint: Endpoint, _ request: Request, _ context: ServerContext, _ server: ServerCore) async throws -> Response

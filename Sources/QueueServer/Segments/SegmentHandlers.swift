@@ -45,7 +45,9 @@ enum SegmentHandlers {
       .contentType: "application/gzip", .eTag: tag, .acceptRanges: "bytes", .cacheControl: "public, max-age=31536000, immutable",
     ]
     let request = call.request.headers
-    if let tags = request[.ifNoneMatch], tags == "*" || tags.split(separator: ",").contains(where: { $0.filter { $0 != " " } == tag }) {
+    // Compared weakly (RFC 9110, section 13.1.2): a proxy that compresses makes a tag weak.
+    let known = (request[.ifNoneMatch] ?? "").split(separator: ",").map { $0.filter { $0 != " " } }
+    if known.contains(where: { $0 == "*" || $0 == tag || $0 == "W/\(tag)" }) {
       return Response(status: .notModified, headers: headers)
     }
     var range = 0..<opened.byteCount

@@ -1,0 +1,260 @@
+"""Every example under pipelines/consumers does what its comment says, also when it is killed; the alert rules ask for metrics that there are."""
+
+import glob
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+
+import corpus
+from endpoints import free_port
+from harness import Failure, test
+import served
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+EXAMPLES = os.path.join(ROOT, "pipelines", "consumers")
+ALERTS = os.path.join(ROOT, "pipelines", "monitoring", "alerts.yml")
+KIB = 1 << 10
+
+
+def example(name):
+    return os.path.join(EXAMPLES, name)
+
+
+def start_script(t, *command, **environment):
+    """A script in a group of its own, so that killing it kills what it has started."""
+    process = t.start(*command, label="script", start_new_session=True, env=os.environ | environment)
+    t.later(lambda: end_group(process))
+    return process
+
+
+def end_group(process):
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.popen.wait()
+
+
+def parts(t, folder, suffix):
+    """The files of a folder by the offset in their names, and their lines."""
+    names = sorted((name for name in os.listdir(t.path(folder)) if name.endswith(suffix)), key=lambda name: int(name[: -len(suffix)].rpartition("-")[2]))
+    return [line for name in names for line in t.read(os.path.join(folder, name)).split(b"\n")[:-1]]
+
+
+def run_killed(t, command, kills, **environment):
+    """Runs a script again and again, killed at random, then once to its end; gives how often it was killed in the middle."""
+    killed = 0
+    for _ in range(kills):
+        script = start_script(t, *command, **environment)
+        deadline = time.monotonic() + t.random.random() * 0.4
+        while script.is_running and time.monotonic() < deadline:
+            time.sleep(0.002)
+        killed += script.is_running
+        end_group(script)
+    script = start_script(t, *command, **environment)
+    t.equal(script.wait(120), 0, f"exit code of {command[0]}\n{script.stderr_tail}")
+    return killed
+
+
+def kills(t):
+    return 100 if t.sizes.name == "full" else 10
+
+
+@test("cron-curl.sh: every record is in one file, over runs that are killed, and over restarts of the server")
+def cron_curl(t):
+    os.mkdir(t.path("batches"))
+    server = served.serve(t)
+    listen = f"127.0.0.1:{server.port}"
+    expected = []
+    killed = 0
+    for part in range(5):
+        lines = [line[:-1] for line in corpus.lines(4000, t.seed, first=len(expected))]
+        server.pushed(lines)
+        expected += lines
+        killed += run_killed(t, [example("cron-curl.sh"), t.path("batches")], kills(t) // 5, QUEUE_URL=server.url + server.path())
+        t.same_lines(expected, parts(t, "batches", ".log"), f"after {part + 1} rounds")
+        t.equal(server.consumer("cron")["lag_records"], 0, "what is not committed")
+        server.process.kill()
+        server = served.serve(t, listen=listen)
+    t.note(f"killed in the middle {killed} times")
+
+
+@test("once.sh: killed half-way and run again, each record was processed once", seconds=180)
+def once(t):
+    os.mkdir(t.path("done"))
+    server = served.serve(t)
+    expected = []
+    # Enough batches that kills fall between all of its steps.
+    for _ in range(12):
+        lines = [line[:-1] for line in corpus.lines(6000, t.seed, first=len(expected))]
+        server.pushed(lines)
+        expected += lines
+    killed = run_killed(t, [example("once.sh"), t.path("done"), "sed 's/^/done /'"], kills(t), QUEUE_URL=server.url + server.path())
+    t.same_lines([b"done " + line for line in expected], parts(t, "done", ".part"), "what was processed")
+    t.equal(server.consumer("once")["lag_records"], 0, "what is not committed")
+    t.true(killed, "a kill met it at work, or this test shows nothing")
+    t.note(f"killed in the middle {killed} times, {len(os.listdir(t.path('done')))} files")
+
+
+@test("pull.py takes what comes, waits for a restarting server, tells losses, and ends with Ctrl-C")
+def pull_python(t):
+    server = served.serve(t, "--max-size", "8MiB", "--keep", "0s")
+    listen = f"127.0.0.1:{server.port}"
+    lines = [line[:-1] for line in corpus.lines(20_000, t.seed)]
+    server.pushed(lines[:10_000])
+    done = t.call(sys.executable, example("pull.py"), server.url + server.path(), "job", "--once")
+    t.same_lines(lines[:10_000], done.split(b"\n")[:-1], "what it prints with --once")
+    t.equal(server.consumer("job")["lag_records"], 0, "what is not committed")
+    job = t.start(sys.executable, example("pull.py"), server.url + server.path(), "job", label="job")
+    server.until_waiting()
+    t.stop(server.process)
+    server = served.serve(t, "--max-size", "8MiB", "--keep", "0s", listen=listen)
+    server.pushed(lines[10_000:])
+    t.until("the rest to be printed", lambda: job.stdout.count("\n") >= 10_000, alive=job)
+    t.same_lines(lines[10_000:], job.stdout.encode().split(b"\n")[:-1], "what came after the restart")
+    server.until_waiting()
+    job.signal(signal.SIGINT)
+    t.equal(job.wait(), 0, f"exit code after SIGINT\n{job.stderr_tail}")
+    # A job that was away for too long.
+    t.equal(server.send_json("PUT", server.path("/consumers/job"), {"hold": "1MiB"}).status, 200, "a hold")
+    many = corpus.hard_lines(t, 24 << 20)
+    for first in range(0, len(many), 2000):
+        server.pushed(many[first:first + 2000])
+    lost = server.pull(consumer="job").json["lost_records"]
+    late = t.start(sys.executable, example("pull.py"), server.url + server.path(), "job", "--once", label="late")
+    t.equal(late.wait(60), 0, f"exit code\n{late.stderr_tail}")
+    t.contains(late.stderr, "records are lost", "what it tells")
+    told = sum(int(number) for number in re.findall(r"(\d+) records are lost", late.stderr))
+    t.same_lines(many[told:], late.stdout.encode().split(b"\n")[:-1], "what is left")
+    t.true(told >= lost > 0, f"the losses that it tells, {told}, are those of before, {lost}")
+
+
+@test("duckdb-batch.py reports over pulled batches and over sealed segments, the same")
+def duckdb(t):
+    for name in ("web", "api"):
+        t.write(f"{name}.log", b"".join(corpus.lines({"web": 3000, "api": 2000}[name], t.seed)))
+    t.pipeline("""
+queue: { name: q, path: q }
+sources: { app: { type: file, paths: ["*.log"], format: json } }
+""")
+    server = served.run(t)
+    t.until("all to be there", lambda: server.facts()["records"] == 5000, alive=server.process)
+    report = t.call(sys.executable, example("duckdb-batch.py"), "pull", server.url + server.path(), "reports").decode().splitlines()
+    found = {os.path.basename(words[1]): (int(words[2]), int(words[4])) for words in map(str.split, report)}
+    t.equal(found, {f"{name}.log": (count, t.size(f"{name}.log") - count) for name, count in (("web", 3000), ("api", 2000))}, "the report over what was pulled")
+    t.equal(server.consumer("reports")["lag_records"], 0, "what is not committed")
+    again = t.call(sys.executable, example("duckdb-batch.py"), "pull", server.url + server.path(), "reports")
+    t.equal(again, b"", "the report over nothing new")
+    t.equal(server.request("POST", server.path("/seal")).status, 200, "sealing")
+    over_segments = t.call(sys.executable, example("duckdb-batch.py"), "segments", t.path("q")).decode().splitlines()
+    t.equal(over_segments, report, "the report over the sealed segments")
+
+
+@test("spark.py counts the lines and words of sealed segments, through Hadoop's gzip codec", only_full=True)
+def spark(t):
+    lines = [line[:-1] for line in corpus.lines(60_000, t.seed)]
+    t.write("in.log", b"".join(line + b"\n" for line in lines))
+    t.pipeline("""
+queue: { name: q, path: q, max_size: 16MiB }
+sources: { app: { type: file, paths: [in.log] } }
+""")
+    t.run("--once")
+    segments = glob.glob(t.path("q/segments/*.gz"))
+    t.true(segments, "sealed segments")
+    output = t.call(sys.executable, example("spark.py"), t.path("q"), seconds=110, env=os.environ | {"PYSPARK_PYTHON": sys.executable}).decode().splitlines()
+    counts = {}
+    for word in b"\n".join(lines).replace(b"\n", b" ").decode().split(" "):
+        counts[word] = counts.get(word, 0) + 1
+    top = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:10]
+    t.equal(output, [f"lines {len(lines)}"] + [f"{word} {count}" for word, count in top], "what Spark counts")
+    t.note(f"{len(segments)} segments")
+
+
+@test("hdfs.sh takes a queue into a real HDFS, each record into one file, also when it is killed", only_full=True, seconds=240)
+def hdfs(t):
+    from hdfs import HDFS
+
+    cluster = HDFS(t)
+    server = served.serve(t)
+    environment = {"SLUICE": t.sluice_path, "TMPDIR": t.directory}
+    command = [example("hdfs.sh"), server.url, "q", cluster.url, "/logs/app"]
+    expected = []
+
+    def in_hdfs():
+        names = sorted(name for name in cluster.list("/logs/app") if name.endswith(".log"))
+        return [line for name in names for line in cluster.read(f"/logs/app/{name}").split(b"\n")[:-1]]
+
+    for _ in range(3):
+        lines = [line[:-1] for line in corpus.lines(20_000, t.seed, first=len(expected))]
+        server.pushed(lines)
+        expected += lines
+        run_killed(t, command, 5, **environment)
+        t.same_lines(expected, in_hdfs(), "the lines in HDFS")
+    t.equal(server.consumer("hdfs")["lag_records"], 0, "what is not committed")
+    t.note(f"{len(expected)} lines in {len(cluster.list('/logs/app'))} files")
+
+
+@test("flume-push.sh sends lines as Flume's HTTP source takes them")
+def flume(t):
+    server = served.serve(t)
+    lines = ["plain", 'with "quotes" and \\ and \\n', "a\ttab", "", "grüße 日本語", "bell \a and escape \x1b"]
+    t.call(example("flume-push.sh"), server.url + server.path(), input="".join(line + "\n" for line in lines).encode())
+    records = [json.loads(line) for line in server.pull(offset="oldest").lines]
+    t.equal([one["body"] for one in records], lines, "bodies")
+    t.equal({one["headers"]["host"] for one in records}, {os.uname().nodename}, "hosts")
+    t.call(example("flume-push.sh"), server.url + server.path(), input=b"again\n")
+    t.equal(server.facts()["records"], len(lines) + 1, "records after another push")
+
+
+@test("every example has a test and says how to run it")
+def examples_are_tested(t):
+    with open(__file__, encoding="utf-8") as file:
+        text = file.read()
+    for path in sorted(glob.glob(example("*"))):
+        name = os.path.basename(path)
+        t.true(f'example("{name}")' in text, f"a test that runs {name}")
+        with open(path, encoding="utf-8") as file:
+            head = file.read(2000)
+        t.true(name in head.split("set -eu")[0], f"{name} says how to run it")
+        t.true(os.access(path, os.X_OK), f"{name} can be run")
+
+
+@test("the alert rules are what Prometheus takes, and each metric that they ask for is served")
+def alerts(t):
+    t.call(t.program("promtool"), "check", "rules", ALERTS)
+    with open(ALERTS, encoding="utf-8") as file:
+        text = file.read()
+    asked = set(re.findall(r"\bsluice_\w+", "\n".join(line for line in text.splitlines() if line.lstrip().startswith("expr:"))))
+    t.true(len(asked) >= 10, f"metrics in the rules, found {asked}")
+    port = free_port(socket.SOCK_DGRAM)
+    # A queue that gets fuller, and whose kernel drops datagrams: so that every family has something to tell.
+    t.pipeline(f"""
+queue: {{ name: q, path: q, max_size: 64MiB }}
+sources: {{ network: {{ type: syslog, listen: "udp://127.0.0.1:{port}", format: raw, receive_buffer: 64KiB }} }}
+sinks: {{ out: {{ type: http, url: "http://127.0.0.1:{free_port()}/logs" }} }}
+consumers: {{ job: {{}} }}
+""")
+    server = served.run(t)
+    t.until("the socket to be open", lambda: "syslog: listening" in server.process.stderr, alive=server.process)
+    lines = corpus.hard_lines(t, 256 * KIB)
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    t.later(sender.close)
+    server.process.signal(signal.SIGSTOP)
+    for _ in range(3000):
+        sender.sendto(b"<14>1 - host app - - - " + bytes(300), ("127.0.0.1", port))
+    server.process.signal(signal.SIGCONT)
+
+    def missing():
+        server.pushed(lines)
+        # The kernel tells its drops with the next datagram.
+        sender.sendto(b"<14>1 - host app - - - more", ("127.0.0.1", port))
+        return asked - set(re.findall(r"^# TYPE (\w+) ", server.get("/metrics").body.decode(), re.MULTILINE))
+
+    try:
+        t.until("all metrics of the rules", lambda: not missing(), seconds=30, alive=server.process)
+    except Failure as failure:
+        raise Failure(f"metrics that rules ask for and that are not served: {sorted(missing())}") from failure

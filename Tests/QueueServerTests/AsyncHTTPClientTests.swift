@@ -1,0 +1,43 @@
+import AsyncHTTPClient
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import QueueServer
+
+/// What Swift programs pull with. The clients of other languages are in Tests/EndToEnd.
+@Suite("A batch of many blocks at AsyncHTTPClient") struct AsyncHTTPClientTests {
+  /// Records of two sources in forty blocks, 2.6 MB.
+  private static func fill(_ fixture: ServerFixture) async throws -> String {
+    var text = ""
+    for block in 0..<40 {
+      let lines = (0..<500).map { "block \(block) line \($0) " + String(repeating: "abcdefgh", count: ($0 * 7 + block) % 29) + " grüße" }
+      try await fixture.append(lines, source: block % 2 == 0 ? "one" : "two")
+      text += lines.joined(separator: "\n") + "\n"
+    }
+    return text
+  }
+
+  @Test(arguments: ["gzip", "identity"]) func `arrives whole, decompressed by the client or plain`(encoding: String) async throws {
+    try await ServerFixture.run { (fixture) async throws in
+      let text = try await Self.fill(fixture)
+      var configuration = HTTPClient.Configuration()
+      configuration.decompression = .enabled(limit: .none)
+      let client = HTTPClient(configuration: configuration)
+      let found: Result<String, any Error>
+      do {
+        var request = HTTPClientRequest(url: "http://\(fixture.address)/v1/queues/app/records?offset=oldest&max_bytes=64MiB")
+        request.headers.add(name: "Accept-Encoding", value: encoding)
+        let response = try await client.execute(request, timeout: .seconds(60))
+        #expect(response.status == .ok)
+        #expect(response.headers.first(name: "Content-Encoding") == (encoding == "gzip" ? "gzip" : nil))
+        found = .success(String(buffer: try await response.body.collect(upTo: 64 << 20)))
+      } catch {
+        found = .failure(error)
+      }
+      try await client.shutdown()
+      // Not compared by #expect itself, which would print megabytes.
+      #expect(try found.get() == text ? true : false)
+    }
+  }
+}
