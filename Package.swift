@@ -90,7 +90,10 @@ if !librariesOnly {
         .crypto,
         .logging, .systemPackage,
       ], swiftSettings: swiftSettings),
-    .testTarget(name: "sluiceTests", dependencies: ["sluice", "QueueClient", "DurableFiles", "TestSupport", .argumentParser, .logging, .systemPackage], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "sluiceTests",
+      dependencies: ["sluice", "QueueClient", "DurableFiles", "TestSupport", .argumentParser, .logging, .systemPackage],
+      swiftSettings: swiftSettings),
   ]
 }
 

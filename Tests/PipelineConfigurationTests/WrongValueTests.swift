@@ -244,7 +244,7 @@ private let badValues: [BadFile] = [
       consumers: { c: { mode: lease } }
       """#,
     mistakes: [
-      #"p.yaml:2:25: consumers.c.mode: leases need the HTTP side, which isn't in this version of Sluice; expected cursor"#
+      #"p.yaml:2:25: consumers.c.mode: leases aren't in this version of Sluice; expected cursor"#
     ]),
   BadFile(
     "a consumer with a mistyped mode",

@@ -210,7 +210,7 @@ import Testing
     ("?consumer=job&max_bytes=0", "max_bytes"), ("?consumer=job&max_bytes=65MiB", "max_bytes"),
     ("?consumer=job&max_records=-1", "max_records"),
     ("?consumer=job&format=xml", "json_array"), ("?consumer=job&commit=7", "Sluice-Next-Offset"), ("?offset=oldest&commit=1-0", "consumer"),
-    ("?consumer=job&max_record=5", "known are"), ("?consumer=job&consumer=job", "twice"), ("?consumer=%zz", "%"),
+    ("?consumer=job&max_record=5", "known are"), ("?consumer=job&consumer=job", "twice"),
     ("?offset=yesterday", "offset"),
   ])
   func `a wrong parameter is named with what is allowed`(query: String, part: String) async throws {

@@ -18,6 +18,9 @@ final class ServerFixture: Sendable {
   let server: QueueServer
   let address: String
 
+  /// Asks for no encoding by itself, and shows bodies as they came.
+  static let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: HTTPClient.Configuration(decompression: .disabled))
+
   private init(_ queue: SegmentQueue, _ server: QueueServer, _ address: String) {
     self.queue = queue
     self.server = server
@@ -61,7 +64,7 @@ final class ServerFixture: Sendable {
     request.method = method
     for (name, value) in headers { request.headers.add(name: name, value: value) }
     if let body { request.body = .bytes(ByteBuffer(string: body)) }
-    let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+    let response = try await Self.client.execute(request, timeout: .seconds(60))
     return Answer(status: Int(response.status.code), headers: response.headers, body: try await response.body.collect(upTo: 128 << 20))
   }
 

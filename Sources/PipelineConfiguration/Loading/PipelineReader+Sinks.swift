@@ -23,7 +23,7 @@ extension PipelineReader {
     section.refuseUnknownKeys(Schema.consumer)
     if let mode = section.scalar("mode", expected: "cursor"), mode.isNothing || mode.text.value != "cursor" {
       if mode.text.value == "lease" {
-        section.report(mode, "leases need the HTTP side, which isn't in this version of Sluice; expected cursor")
+        section.report(mode, "leases aren't in this version of Sluice; expected cursor")
       } else {
         section.report(mode, expected: "cursor", suggestion: nearest(to: mode.text.redacted, among: ["cursor"]))
       }

@@ -172,7 +172,8 @@ enum Endpoints {
       Endpoint.Parameter(
         name: "Range", place: .header, kind: .text(example: "bytes=0-65535"),
         meaning: "One range of bytes; several are answered with the whole file."),
-      Endpoint.Parameter(name: "If-None-Match", place: .header, kind: .text(example: "\"0123abcd\""), meaning: "The ETag of what the client has."),
+      Endpoint.Parameter(
+        name: "If-None-Match", place: .header, kind: .text(example: "\"0123abcd\""), meaning: "The ETag of what the client has."),
     ]
     return [
       Endpoint(

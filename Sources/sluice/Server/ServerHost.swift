@@ -32,6 +32,8 @@ final class ServerHost: Sendable {
       case .refused(let sentence): throw CommandFailure(.usage, sentence)
       }
       configuration.limits.connections = ConnectionLimits(definition.limits)
+      // Half of the process's descriptors stay for queues, sources and sinks.
+      configuration.limits.connections.maxConnections = min(definition.limits.maxConnections, Process.fileLimit / 2)
       configuration.limits.requestsPerSecond = definition.limits.requestsPerSecond
       if let tls = definition.tls {
         do { configuration.tls = try TLSContexts(files: TLSFiles(tls), logger: logger) } catch {
