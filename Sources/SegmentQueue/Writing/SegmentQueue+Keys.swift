@@ -12,7 +12,6 @@ extension SegmentQueue {
   /// ``letGo(of:)``. Waits while another is.
   func claim(_ key: IdempotencyKey) async throws -> Range<Offset>? {
     while true {
-      try Task.checkCancellation()
       switch try look(for: key) {
       case .known(let range): return range
       case .claimed: return nil
@@ -21,7 +20,9 @@ extension SegmentQueue {
     }
   }
 
-  private func look(for key: IdempotencyKey) throws(QueueError) -> Claim {
+  /// Not inlined, and without a typed throw: the compiler's optimizer crashes on that within an `async` function.
+  @inline(never) private func look(for key: IdempotencyKey) throws -> Claim {
+    try Task.checkCancellation()
     let age = openAge
     return try monitor.withLock { state throws(QueueError) in
       if state.isClosing { throw QueueError(.closed, "the queue \(path) is closed") }
@@ -42,7 +43,7 @@ extension SegmentQueue {
     }
   }
 
-  private func waitForFlight(of key: IdempotencyKey, _ waiter: UInt64) async {
+  @inline(never) private func waitForFlight(of key: IdempotencyKey, _ waiter: UInt64) async {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isOver = monitor.withLock { state in
