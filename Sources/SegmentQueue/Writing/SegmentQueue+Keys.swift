@@ -20,7 +20,7 @@ extension SegmentQueue {
     }
   }
 
-  // Not inlined, as in `admit`: the optimizer of Swift 6.3 crashes on the loop around it otherwise.
+  /// Not inlined, and without a typed throw: the compiler's optimizer crashes on that within an `async` function.
   @inline(never) private func look(for key: IdempotencyKey) throws -> Claim {
     try Task.checkCancellation()
     let age = openAge
