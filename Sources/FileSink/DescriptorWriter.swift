@@ -71,6 +71,11 @@ struct DescriptorWriter {
     return outcome
   }
 
+  /// Records were lost: what comes next doesn't go on with a line that has no line feed yet.
+  mutating func endLineBeforeNextRecord() {
+    if withheld != .none { withheld = .always }
+  }
+
   /// A delivery begins, or one that was interrupted goes on where it was.
   private mutating func begin(_ key: String) {
     if progress.key == key {

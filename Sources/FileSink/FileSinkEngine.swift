@@ -219,7 +219,7 @@ extension Gap.Reason {
   /// Whether records are missing that had offsets, so that a line on both sides of the gap may lack its middle. What never reached the
   /// queue (a dropped
   /// datagram) breaks no other source's line.
-  fileprivate var tookRecordsFromTheLog: Bool {
+  var tookRecordsFromTheLog: Bool {
     switch self {
     case .dropOldest, .retention, .corruptBlock, .lostTail: true
     case .kernelDrop, .dropNewest, .dropped: false

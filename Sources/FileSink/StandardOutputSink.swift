@@ -28,7 +28,7 @@ public final class StandardOutputSink: Sink {
   ///
   /// Opening it makes the process ignore `SIGPIPE`, unless that has a handler: a reader that goes away must not end the process.
   /// - Parameters:
-  ///   - writeGaps: whether a gap is written too, as one line of JSON. Otherwise the output just goes on after it.
+  ///   - writeGaps: whether a gap is written too, as one line of JSON. Otherwise the output just goes on after it, in a new line.
   ///   - onReaderGone: called once, on the sink's thread, when nobody reads the other end any more.
   public init(
     name: String = "standard output", fileDescriptor: Int32 = 1, writeGaps: Bool = false, onReaderGone: @escaping @Sendable () -> Void = {}
@@ -51,12 +51,13 @@ public final class StandardOutputSink: Sink {
     if isReaderGone.load(ordering: .relaxed) { throw readerGone }
     let wake = WakeSignal()
     let result = await withTaskCancellationHandler {
-      output.withLock { writer in
+      output.withLock { writer -> DescriptorWriter.Outcome in
         switch delivery.content {
-        case .records(let slices): writer.write(slices, key: delivery.idempotencyKey, interruptedBy: wake)
+        case .records(let slices): return writer.write(slices, key: delivery.idempotencyKey, interruptedBy: wake)
         case .gap(let gap):
-          writeGaps
-            ? writer.write(line: gap.line(for: delivery), key: delivery.idempotencyKey, interruptedBy: wake) : .done
+          if writeGaps { return writer.write(line: gap.line(for: delivery), key: delivery.idempotencyKey, interruptedBy: wake) }
+          if gap.reason.tookRecordsFromTheLog { writer.endLineBeforeNextRecord() }
+          return .done
         }
       }
     } onCancel: {

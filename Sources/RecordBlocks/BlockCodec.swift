@@ -1,5 +1,5 @@
 internal import CBlockCodec
-internal import Synchronization
+internal import Glibc
 
 /// The compressor and decompressor of blocks: zlib, or ISA-L where it is there. Each writes and reads the same format; either reads the
 /// other's blocks.
@@ -13,9 +13,7 @@ public final class BlockCodec: Sendable {
   public static let shared = BlockCodec(preferred)!
   /// Which library does the work.
   public let kind: Kind
-  private let idle = Mutex<[State]>([])
-  /// Working states kept for the next calls; more calls at once make states of their own.
-  private static let maximumIdleStates = 4
+  private let idle = IdleStates()
 
   /// A codec of one kind, or nil when its library isn't there.
   public init?(_ kind: Kind) {
@@ -80,16 +78,44 @@ public final class BlockCodec: Sendable {
   }
 
   private func withState<R>(_ body: (State) -> R) -> R {
-    let state = idle.withLock { $0.popLast() } ?? State(kind)
+    let state = idle.take() ?? State(kind)
     defer {
       state.trim()
-      idle.withLock { if $0.count < Self.maximumIdleStates { $0.append(state) } }
+      idle.give(state)
     }
     return body(state)
   }
 
+  /// Working states kept for the next calls; more calls at once make states of their own.
+  ///
+  /// Under a lock of pthreads, not `Synchronization.Mutex`: the thread sanitizer doesn't see that one's futex.
+  private final class IdleStates: @unchecked Sendable {  // `states` is only touched between lock and unlock
+    private static let most = 4
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private var states: [State] = []
+
+    init() { pthread_mutex_init(mutex, nil) }
+
+    deinit {
+      pthread_mutex_destroy(mutex)
+      mutex.deallocate()
+    }
+
+    func take() -> State? {
+      pthread_mutex_lock(mutex)
+      defer { pthread_mutex_unlock(mutex) }
+      return states.popLast()
+    }
+
+    func give(_ state: State) {
+      pthread_mutex_lock(mutex)
+      defer { pthread_mutex_unlock(mutex) }
+      if states.count < Self.most { states.append(state) }
+    }
+  }
+
   /// One call's working memory.
-  private final class State: @unchecked Sendable {  // owned by one call at a time, handed over under the lock of `idle`
+  private final class State: @unchecked Sendable {  // owned by one call at a time, handed over under the lock of `IdleStates`
     let codec: OpaquePointer
     private var buffer: UnsafeMutableRawPointer?
     private var capacity = 0

@@ -122,9 +122,11 @@ extension BlockHeader {
 
   /// The facts agree with each other, and believing them costs no more memory than a block may.
   private func isSensible(headerByteCount: Int) -> Bool {
-    guard lineByteCount >= 0, lineByteCount <= Self.maximumLineBytes, base.rawValue <= UInt64.max / 2, offsetCount <= UInt64.max / 2 else {
-      return false
-    }
+    // Whoever adds to an offset or subtracts two stays within an Int.
+    let lastOffset = UInt64(Int64.max)
+    guard lineByteCount >= 0, lineByteCount <= Self.maximumLineBytes, base.rawValue <= lastOffset, durableEnd.rawValue <= lastOffset,
+      offsetCount <= lastOffset - base.rawValue
+    else { return false }
     let dataByteCount = memberByteCount - headerByteCount - 10
     switch kind {
     case .lines:

@@ -49,6 +49,13 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
   /// A failed file operation.
   public init(_ error: FileError) { self.init(.io, error.description) }
 
+  init(newerBlockIn path: FilePath, at position: Int64) {
+    self.init(
+      .newerFormat,
+      "\(path) has a block at position \(position) that a newer version of Sluice wrote; use that version or a newer one. Nothing was changed"
+    )
+  }
+
   init(noQueueAt path: FilePath) {
     self.init(.notAQueue, "there is no queue at \(path); 'sluice queue list' shows those there are")
   }

@@ -21,6 +21,8 @@ public struct QueueStatus: Sendable {
   public var storedBytes: UInt64
   /// The bound of the former.
   public var maxSize: UInt64
+  /// Bytes that may still be written until the disk has only ``QueueOptions/minFreeDisk`` left; nil when it doesn't tell.
+  public var diskRoom: UInt64?
   /// Files of blocks.
   public var segmentCount: Int
   /// Bytes of lines admitted and not yet written.
@@ -92,7 +94,7 @@ extension SegmentQueue {
     return QueueStatus(
       name: name, path: path, id: id, epoch: epoch, startOffset: startOffset, endOffset: end, durableEnd: durable,
       storedBytes: store.storedBytes,
-      maxSize: options.maxSize, segmentCount: store.all.count, inFlightBytes: inFlight, totalRecords: tally.records,
+      maxSize: options.maxSize, diskRoom: diskRoom, segmentCount: store.all.count, inFlightBytes: inFlight, totalRecords: tally.records,
       totalBytes: tally.bytes,
       totalLost: tally.lost, isFull: isFull, fullBecauseOf: because,
       losses: losses.map { QueueStatus.Loss(reason: $0.key, records: $0.value.records, bytes: $0.value.bytes) }.sorted {

@@ -35,8 +35,8 @@ public final class SegmentQueue: Sendable {
   let consumers = Monitor<[String: QueueConsumer]>([:])
   /// Readers without a name, as long as someone keeps them.
   let readers = Monitor<[ObjectIdentifier: WeakReader]>([:])
-  /// One at a time seals, repacks, deletes.
-  let maintenance = Monitor(())
+  /// One at a time seals, repacks, deletes. The thread sanitizer takes a state without bytes for the object around it, so it has one.
+  let maintenance = Monitor(false)
   let rootDirectory: any Directory
   /// Open while the queue is held: closing it lets the lock go.
   private let lockFile: Monitor<(any File)?>
@@ -363,7 +363,10 @@ public final class SegmentQueue: Sendable {
 
   // MARK: Ending
 
-  /// Starts a new segment when the active one holds an offset, and returns when every older one is sealed.
+  /// Starts a new segment when the active one holds an offset, and returns when every older one is sealed. Waits while there is no room for
+  /// a new one.
+  ///
+  /// - Throws: ``QueueError``: `io` when sealing fails in several tries at once, `closed`. Sealing is tried again by itself.
   public func seal() async throws {
     try await synchronize()
     let active = store.all.last
@@ -373,6 +376,8 @@ public final class SegmentQueue: Sendable {
       return true
     }
     if wanted { laneChanged.signal() }
+    // What only a sync was missing for succeeds at once when it is tried again; the first failure may be older than this call.
+    var triesLeft = 3
     while true {
       let isSettled = monitor.withLock { !$0.rollRequested || $0.writerHasEnded } && store.all.dropLast().allSatisfy(\.isSealed)
       if isSettled { return }
@@ -386,7 +391,11 @@ public final class SegmentQueue: Sendable {
         laneChanged.signal()
         maintenanceWanted.signal()
       }
-      if monitor.withLock({ $0.maintenanceHasEnded }) { throw QueueError(.closed, "the queue \(path) is closed") }
+      let (hasEnded, failure) = monitor.withLock { ($0.maintenanceHasEnded, $0.sealFailure) }
+      if hasEnded { throw QueueError(.closed, "the queue \(path) is closed") }
+      guard let failure else { continue }
+      triesLeft -= 1
+      if triesLeft == 0 { throw failure }
     }
   }
 

@@ -69,6 +69,21 @@ import Testing
     #expect(String(decoding: output.value, as: UTF8.self) == (writeGaps ? "a\n\(first)\nb\n\(second)\n" : "a\nb\n"))
   }
 
+  @Test(arguments: Gap.Reason.allCases) func `A line whose middle is lost is broken there`(_ reason: Gap.Reason) async throws {
+    var queue = TestQueue()
+    queue.append(["begun"], unended: true)
+    queue.appendGap(5, reason)
+    queue.append(["ended"], continues: true)
+    let ends = Ends()
+    let output = ends.readAll()
+    let sink = StandardOutputSink(fileDescriptor: ends.write)
+    try await SinkDriver(queue).run(sink)
+    await sink.close()
+    Glibc.close(ends.write)
+    let breaks = [.dropOldest, .retention, .corruptBlock, .lostTail].contains(reason)
+    #expect(String(decoding: output.value, as: UTF8.self) == (breaks ? "begun\nended\n" : "begunended\n"))
+  }
+
   @Test func `Other users of the pipe still see it blocking`() async throws {
     let ends = Ends()
     let sink = StandardOutputSink(fileDescriptor: ends.write)

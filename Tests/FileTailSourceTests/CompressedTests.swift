@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import FileTailSource
@@ -47,6 +48,50 @@ import Testing
     scenario.run("sh", "-c", "cd \(scenario.path(".")) && tail -c +60001 t/whole >> all.gz")
     try await scenario.pass(after: .seconds(3))
     #expect(scenario.text == lines("p", 0..<40_000))
+  }
+
+  @Test func `what follows a whole member is damage only where gzip calls it that`() async throws {
+    let scenario = try TailScenario()
+    scenario.append("line", "a\n")
+    scenario.append("nothing", "")
+    scenario.gzip("line")
+    scenario.gzip("nothing")
+    func bytes(_ name: String) throws -> [UInt8] {
+      let file = open(scenario.path(name), O_RDONLY)
+      defer { close(file) }
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      let got = read(file, &buffer, buffer.count)
+      return Array(buffer[..<max(0, got)])
+    }
+    let (line, nothing) = (try bytes("line.gz"), try bytes("nothing.gz"))
+    let garbage = Array("garbage".utf8)
+    let cases: [(behind: [UInt8], ending: GzipWindow.Ending)] = [
+      ([], .complete), (garbage, .complete), ([UInt8](repeating: 0, count: 600), .complete), ([0x1F, 0x8B] + garbage, .damaged),
+      ([0x1F], .open), (nothing, .complete), (nothing + garbage, .complete), (line + garbage, .complete), ([0x1F, 0x8C], .complete),
+    ]
+    for first in [line, nothing] {
+      for (number, (behind, ending)) in cases.enumerated() {
+        scenario.write("case.gz", first + behind, append: false)
+        // gzip's own word: 0, 2 for a warning about what it ignores, 1 for an error.
+        scenario.run("sh", "-c", "gzip -t \(scenario.path("case.gz")) 2>/dev/null; [ $(($? == 1)) = \(ending == .complete ? 0 : 1) ]")
+        let file = open(scenario.path("case.gz"), O_RDONLY)
+        defer { close(file) }
+        let window = GzipWindow(file: file)
+        var buffer = [UInt8](repeating: 0, count: 100)
+        for _ in 0..<2 {
+          let got = try buffer.withUnsafeMutableBytes { try window.read(into: $0, at: 0) }
+          #expect(got % 2 == 0 && (got > 0) == (first == line || behind.starts(with: line)), "case \(number)")
+          #expect(window.ending == ending, "case \(number) behind \(first.count) bytes")
+        }
+      }
+    }
+    let file = open(scenario.path("case.gz"), O_RDWR | O_TRUNC)
+    defer { close(file) }
+    _ = garbage.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, 0) }
+    let window = GzipWindow(file: file)
+    var buffer = [UInt8](repeating: 0, count: 100)
+    _ = try buffer.withUnsafeMutableBytes { try window.read(into: $0, at: 0) }
+    #expect(window.ending == .damaged, "garbage from the beginning is no gzip file")
   }
 
   @Test func `damage is told once, and what stands before it is read`() async throws {

@@ -168,6 +168,123 @@ import Testing
     #expect(scenario.output.checkpoints.map(\.stream) == [0])
   }
 
+  /// Moving away and back, with a pipe in its place meanwhile, growing in between; `descriptors` says whether the file is open then.
+  private func moveAwayAndBack(descriptors: Int, _ pass: (TailScenario) async throws -> Void) async throws {
+    let scenario = try TailScenario(paths: ["*.log"]) { $0.maxOpenFiles = descriptors }
+    scenario.makeDirectory("away")
+    scenario.append("a.log", lines("a", 0..<100))
+    try await pass(scenario)
+    scenario.append("b.log", lines("b", 0..<100))
+    try await pass(scenario)
+    for round in 0..<3 {
+      scenario.rename("a.log", "away/a.log")
+      try await pass(scenario)
+      scenario.run("mkfifo", scenario.path("a.log"))
+      try await pass(scenario)
+      scenario.delete("a.log")
+      scenario.rename("away/a.log", "a.log")
+      try await pass(scenario)
+      scenario.append("a.log", lines("a", 100 + round..<101 + round))
+      try await pass(scenario)
+    }
+    let expected = Set((lines("a", 0..<103) + lines("b", 0..<100)).split(separator: "\n").map(String.init))
+    #expect(scenario.output.records.count == expected.count)
+    #expect(Set(scenario.output.records) == expected)
+    #expect(scenario.output.gaps.isEmpty)
+  }
+
+  @Test(arguments: [1, 2]) func `a file that is moved away and back is read once, open or closed`(_ descriptors: Int) async throws {
+    try await moveAwayAndBack(descriptors: descriptors) { try await $0.pass() }
+    // Longer than a file that left the patterns is kept open.
+    try await moveAwayAndBack(descriptors: descriptors) { try await $0.pass(after: .seconds(5000)) }
+    // A new process after each step.
+    try await moveAwayAndBack(descriptors: descriptors) {
+      try await $0.pass()
+      $0.stop()
+    }
+  }
+
+  @Test(arguments: [1, 2]) func `moved away and back it is read once also when the process dies at any write`(
+    _ descriptors: Int
+  ) async throws {
+    var number = 0
+    var reached = true
+    while reached {
+      reached = false
+      try await moveAwayAndBack(descriptors: descriptors) { scenario in
+        if !reached { scenario.output.kill(atWrite: number) }
+        do { try await scenario.pass() } catch is CollectingOutput.Killed {
+          reached = true
+          scenario.output.kill(atWrite: nil)
+          scenario.stop()
+          try await scenario.pass()
+        }
+      }
+      number += 1
+    }
+    #expect(number > 5)
+  }
+
+  @Test func `of a file that is missed only what was seen is told as lost, once, and its checkpoint stays the stated time`() async throws {
+    let scenario = try TailScenario(paths: ["*.log"]) {
+      $0.maxOpenFiles = 1
+      $0.forgetMissingAfter = .seconds(100)
+    }
+    scenario.makeDirectory("away")
+    scenario.append("a.log", "first\nbegun")
+    try await scenario.pass()
+    scenario.append("b.log", "b\n")
+    try await scenario.pass()
+    for _ in 0..<2 {
+      scenario.rename("a.log", "away/a.log")
+      try await scenario.pass()
+      #expect(scenario.output.gaps.map(\.bytes) == [5])
+      scenario.rename("away/a.log", "a.log")
+      try await scenario.passWithoutScan("a.log")
+    }
+    scenario.append("a.log", " and ended\n")
+    try await scenario.pass()
+    #expect(scenario.output.records == ["first", "b", "begun and ended"])
+    scenario.append("b.log", "b\n")
+    try await scenario.pass()
+    scenario.rename("a.log", "away/a.log")
+    try await scenario.pass()
+    try await scenario.pass(after: .seconds(99))
+    #expect(scenario.output.checkpoints.map(\.stream) == [0, 1, 2])
+    try await scenario.pass(after: .seconds(2))
+    #expect(scenario.output.checkpoints.map(\.stream) == [0, 2])
+  }
+
+  @Test func `a deleted file's stream is forgotten when it was read to its end`() async throws {
+    let scenario = try TailScenario(paths: ["*.log"])
+    scenario.append("a.log", "a\n")
+    try await scenario.pass()
+    scenario.delete("a.log")
+    try await scenario.pass()
+    #expect(scenario.output.checkpoints.map(\.stream) == [0, 1])
+    try await scenario.pass(after: .seconds(6))
+    #expect(scenario.output.checkpoints.map(\.stream) == [0])
+  }
+
+  @Test func `a file that was missing after a power loss goes on at the newest checkpoint that still matches`() async throws {
+    let scenario = try TailScenario()
+    scenario.makeDirectory("away")
+    scenario.append("app.log", lines("a", 0..<100))
+    try await scenario.pass()
+    scenario.append("app.log", lines("a", 100..<200))
+    try await scenario.pass()
+    scenario.stop()
+    scenario.boot = BootID(high: 2, low: 2)
+    scenario.rename("app.log", "away/app.log")
+    scenario.replace("away/app.log", lines("a", 0..<100))
+    try await scenario.pass()
+    scenario.rename("away/app.log", "app.log")
+    try await scenario.pass()
+    scenario.append("app.log", lines("a", 200..<201))
+    try await scenario.pass()
+    #expect(scenario.text == lines("a", 0..<201))
+  }
+
   @Test func `an unreadable file is told once, retried, and read when it may be`() async throws {
     let scenario = try TailScenario()
     scenario.run("chmod", "755", scenario.directory.string)

@@ -146,7 +146,10 @@ enum Rotation: String, CaseIterable, Sendable {
     }
     for _ in 0..<5 { try await scenario.pass(after: .seconds(3)) }
     #expect(scenario.text == expected)
+    // Compressed files are closed when they are read, so nothing tells that one was deleted: its checkpoint stays as long as any missing one's.
+    for _ in 0..<2 { try await scenario.pass(after: .seconds(8 * 86_400)) }
     #expect(scenario.output.checkpoints.count <= 4)
+    #expect(scenario.text == expected)
   }
 
   @Test func `bytes written to the old file after its rotation are still read`() async throws {

@@ -2,6 +2,7 @@
 """Feeds made-up bytes to whatever reads bytes of others, each with libFuzzer and the address sanitizer, and checks what comes out.
 
     python3 Tests/Fuzz/run.py [--seconds 60] [--only NAME] [--keep] [--no-build]
+    python3 Tests/Fuzz/run.py --check
     python3 Tests/Fuzz/run.py --replay NAME FILE
 
     Blocks         segments: the scanner, block headers, bodies, joined members
@@ -10,7 +11,8 @@
     PipelineFiles  pipeline files
     Gzip           compressed logs
 
-Each target (FuzzNAME/) begins with its corpus and runs for that many seconds. What each must hold beside not crashing stands in its Swift file. New inputs stay in
+Each target (FuzzNAME/) begins with its corpus and runs for that many seconds; with --check, as Tests/run does it, for a fixed number of
+executions from a fixed seed, so that each run tries the same. What each must hold beside not crashing stands in its Swift file. New inputs stay in
 .build-fuzz; --keep merges those that reach new code into the corpus. seeds.py wrote the first ones.
 Prints a table, and a JSON line a target. The exit code is 0 only without a crash, a leak, a slow input or one that takes too much memory; such an input is kept, and the command
 that runs it again is printed.
@@ -24,6 +26,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 FUZZ = pathlib.Path(__file__).resolve().parent
 ROOT = FUZZ.parent.parent
@@ -37,6 +40,10 @@ TARGETS = {
     "PipelineFiles": ["-max_len=4096", "-malloc_limit_mb=64"],
     "Gzip": ["-max_len=4096", "-malloc_limit_mb=4"],
 }
+# Executions of a --check: a few seconds each.
+CHECKED = {"Blocks": 100_000, "Cursors": 40_000, "Syslog": 20_000, "PipelineFiles": 15_000, "Gzip": 3_000}
+CHECK_SEED = 1
+CHECK_PATIENCE = 120
 OPTIONS = ["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"]
 
 
@@ -45,13 +52,15 @@ def environment():
     return os.environ | {"SLUICE_LIBRARIES_ONLY": "1", "SLUICE_FUZZ": "1", "SWIFT_BACKTRACE": "enable=no"}
 
 
-def build():
-    command = ["swift", "build", "-c", "release", "--scratch-path", str(SCRATCH), "--sanitize=address", "--sanitize=fuzzer",
-               # The compiler heeds only the last of several: without both in one, nothing in Swift counts its edges.
-               "-Xswiftc", "-sanitize=fuzzer,address", "-Xswiftc", "-enable-testing"]
-    result = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if result.returncode != 0:
-        sys.exit(f"{result.stdout[-4000:]}\nthe fuzz targets don't build: {' '.join(command)}")
+def build(names):
+    """Builds these targets and what they need: most of the rest would take as long again."""
+    for name in names:
+        command = ["swift", "build", "-c", "release", "--product", f"Fuzz{name}", "--scratch-path", str(SCRATCH), "--sanitize=address", "--sanitize=fuzzer",
+                   # The compiler heeds only the last of several: without both in one, nothing in Swift counts its edges.
+                   "-Xswiftc", "-sanitize=fuzzer,address", "-Xswiftc", "-enable-testing"]
+        result = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if result.returncode != 0:
+            sys.exit(f"{result.stdout[-4000:]}\nthe fuzz target {name} doesn't build: {' '.join(command)}")
 
 
 def executable(name):
@@ -59,17 +68,23 @@ def executable(name):
 
 
 def fuzz(name, seconds):
+    """Runs a target for so many seconds; None for a check."""
     corpus = FUZZ / f"Fuzz{name}" / "corpus"
-    found = SCRATCH / "found" / name
+    # What earlier runs have found would make each check another.
+    found = SCRATCH / ("checked" if seconds is None else "found") / name
+    if seconds is None:
+        shutil.rmtree(found, ignore_errors=True)
     crashes = SCRATCH / "crashes" / name
     found.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(crashes, ignore_errors=True)
     crashes.mkdir(parents=True)
-    command = [executable(name), *OPTIONS, *TARGETS[name], f"-max_total_time={seconds}", f"-artifact_prefix={crashes}/", found, corpus]
+    bound = [f"-seed={CHECK_SEED}", f"-runs={CHECKED[name]}"] if seconds is None else [f"-max_total_time={seconds}"]
+    command = [executable(name), *OPTIONS, *TARGETS[name], *bound, f"-artifact_prefix={crashes}/", found, corpus]
+    began = time.monotonic()
     try:
         # A target that hangs in its own end is a failure, too.
         result = subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
-                                text=True, timeout=seconds + 60)
+                                text=True, timeout=CHECK_PATIENCE if seconds is None else seconds + 60)
         output, code = result.stdout, result.returncode
     except subprocess.TimeoutExpired as expired:
         output, code = (expired.stdout or b"").decode(errors="replace"), -1
@@ -80,7 +95,7 @@ def fuzz(name, seconds):
     edges, features, inputs = map(int, coverage[-1]) if coverage else (0, 0, 0)
     bad = sorted(str(path) for path in crashes.iterdir() if path.name != "output.txt")
     row = {
-        "target": name, "seconds": seconds, "executions": int(executions.group(1)) if executions else 0, "edges": edges, "features": features, "inputs": inputs,
+        "target": name, "seconds": round(time.monotonic() - began), "executions": int(executions.group(1)) if executions else 0, "edges": edges, "features": features, "inputs": inputs,
         "peak_rss_mb": int(memory.group(1)) if memory else None, "ok": code == 0 and not bad, "bad_inputs": bad,
     }
     # With fewer edges nothing of ours was instrumented (the C code alone gives some dozens), and no crash means nothing.
@@ -100,19 +115,21 @@ def keep(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=60, help="how long each target runs")
+    parser.add_argument("--check", action="store_true", help="a fixed seed and number of executions instead")
     parser.add_argument("--only", choices=TARGETS, help="one target")
     parser.add_argument("--keep", action="store_true", help="take inputs that reach new code into the corpus")
     parser.add_argument("--no-build", action="store_true", help="run what was built before")
     parser.add_argument("--replay", nargs=2, metavar=("NAME", "FILE"), help="run one input")
     arguments = parser.parse_args()
+    names = [arguments.replay[0]] if arguments.replay else [arguments.only] if arguments.only else list(TARGETS)
     if not arguments.no_build:
-        build()
+        build(names)
     if arguments.replay:
         name, path = arguments.replay
         sys.exit(subprocess.run([executable(name), "-timeout=10", *TARGETS[name], path], env=environment()).returncode)
     rows = []
-    for name in [arguments.only] if arguments.only else TARGETS:
-        rows.append(fuzz(name, arguments.seconds))
+    for name in names:
+        rows.append(fuzz(name, None if arguments.check else arguments.seconds))
         print(json.dumps(rows[-1]), flush=True)
         if arguments.keep and rows[-1]["ok"]:
             keep(name)

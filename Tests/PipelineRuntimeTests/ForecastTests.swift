@@ -40,6 +40,28 @@ import Testing
     #expect(forecast([silent]).untilFull == nil)
   }
 
+  @Test func `a disk with less room than the queue's bound is what fills`() throws {
+    var small = forecast([reader(pinned: 100, growth: 10)], stored: 100 * mega, inflow: 10 * mega)
+    #expect(small.untilFull?.time == .seconds(450))
+    // 300 MB at 2 MB/s.
+    small.diskRoom = 300 * mega
+    #expect(small.untilFull?.time == .seconds(150))
+    small.diskRoom = 10_000 * mega
+    #expect(small.untilFull?.time == .seconds(450))
+    small.diskRoom = 0
+    #expect(small.untilFull?.time == .zero)
+    // A hold beyond what the disk has is no bound, and with drop_oldest the disk decides when the oldest goes.
+    let bounded = reader("b", .bytes(500_000_000), pinned: 100, growth: 10)
+    var held = forecast([bounded], stored: 100 * mega, inflow: 10 * mega)
+    #expect(held.untilFull == nil)
+    held.diskRoom = 300 * mega
+    #expect(held.untilFull?.time == .seconds(150))
+    let all = reader(pinned: 100, growth: 10)
+    var dropping = forecast([all], stored: 100 * mega, inflow: 10 * mega) { $0.overflow = .dropOldest }
+    dropping.diskRoom = 300 * mega
+    #expect(dropping.untilLoss(all) == QueueForecast.Loss(time: .seconds(150), cause: .dropOldest))
+  }
+
   @Test func `a full queue is full now, and names who it is`() throws {
     var now = forecast([reader()])
     now.isFull = true

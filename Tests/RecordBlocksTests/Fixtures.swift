@@ -53,10 +53,10 @@ extension SplitMix64 {
   mutating func header(_ kind: BlockHeader.Kind, records: Int = 0, entries: [BlockEntry] = []) -> BlockHeader {
     BlockHeader(
       kind: kind, flags: BlockHeader.Flags(rawValue: UInt16(truncatingIfNeeded: next() & 7)), queueID: QueueID(high: next(), low: next()),
-      salt: UInt32(truncatingIfNeeded: next()), base: Offset(next() >> 1), offsetCount: UInt64(records),
+      salt: UInt32(truncatingIfNeeded: next()), base: Offset(next() >> 2), offsetCount: UInt64(records),
       source: UInt32(truncatingIfNeeded: next()),
       firstTime: Int64(bitPattern: next()), lastTime: Int64(bitPattern: next()), openAge: next(), epoch: UInt32(truncatingIfNeeded: next()),
-      cumulativeRecords: next(), cumulativeBytes: next(), cumulativeLost: next(), durableEnd: Offset(next()), entries: entries)
+      cumulativeRecords: next(), cumulativeBytes: next(), cumulativeLost: next(), durableEnd: Offset(next() >> 1), entries: entries)
   }
 
   /// Any entry but a gap.

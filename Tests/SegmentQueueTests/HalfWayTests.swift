@@ -92,6 +92,23 @@ import Testing
     try await expectWhole(fixture.disk, 80, "opened again")
   }
 
+  @Test func `a seal that keeps failing is told after a few tries, and done later by itself`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    try await writer.writeDurably(numbered(0..<10), upTo: 10)
+    fixture.disk.failOperations(with: .ioError) { $0.kind == .rename && $0.path.contains("segments/") }
+    let error = await #expect(throws: QueueError.self) { try await queue.seal() }
+    #expect(error?.code == .io)
+    #expect(error?.description.contains("00000000000000000000.gz.active") == true)
+    #expect(fixture.notices.messages.count <= 4, "it asks without a pause")
+    fixture.disk.clearFailures()
+    // An older failure is not this call's.
+    try await queue.seal()
+    await queue.close()
+    try await expectWhole(fixture.disk, 10, "opened again")
+  }
+
   @Test func `after a failed sync, time and a kill, the queue opens`() async throws {
     let fixture = QueueFixture()
     let queue = try fixture.open()
@@ -155,6 +172,48 @@ import Testing
       }
     }
     #expect(doubles > 0)
+  }
+
+  @Test func `a power cut at any moment of a seal that writes anew leaves the segment whole under a name`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    for start in 0..<10 { try await writer.writeDurably(numbered(start..<start + 1), upTo: start + 1) }
+    fixture.disk.recordCrashPoints { $0.path.contains("segments") }
+    try await queue.seal()
+    let points = fixture.disk.crashPoints
+    #expect(points.contains { $0.operation.kind == .unlink && $0.operation.path.hasSuffix(".active") }, "it was only renamed")
+    await queue.close()
+    for point in points where [.rename, .unlink, .syncDirectory].contains(point.operation.kind) {
+      for seed in 1...8 as ClosedRange<UInt64> {
+        try await expectWhole(point.crash(.mixture, seed: seed), 10, "before \(point.operation), \(seed)")
+      }
+    }
+  }
+
+  @Test func `a power cut in a commit leaves the commit before it`() async throws {
+    let fixture = QueueFixture()
+    let queue = try fixture.open()
+    try await queue.writer(source: "app").writeDurably(numbered(0..<20), upTo: 20)
+    let consumer = try queue.consumer("all", kind: .pull)
+    fixture.disk.recordCrashPoints { $0.path.hasSuffix("consumers/all") }
+    for place in 1...6 as ClosedRange<UInt64> {
+      let known = fixture.disk.crashPoints.count
+      try consumer.commit(Offset(place))
+      let points = fixture.disk.crashPoints.dropFirst(known)
+      #expect(points.contains { $0.operation.kind == .sync })
+      for point in points {
+        for kind in [CrashKind.unsyncedLost, .lastTorn, .lastGarbled, .mixture] {
+          for seed in 1...4 as ClosedRange<UInt64> {
+            let next = try QueueFixture(point.crash(kind, seed: seed)).open()
+            let found = try next.consumer("all", kind: .pull).cursor
+            #expect(found == Offset(place - 1) || found == Offset(place), "\(kind) \(seed) before \(point.operation)")
+            await next.close()
+          }
+        }
+      }
+    }
+    await queue.close()
   }
 
   @Test func `a cursor whose sync failed while its loss was written is not synced again`() async throws {

@@ -72,6 +72,69 @@ import Testing
     #expect(gap?.bytes == .max)
   }
 
+  /// A queue whose newest segment ends with a gap of `count` offsets and these other numbers, under right checksums.
+  private func forgedEnd(count: UInt64, epoch: UInt32 = 1, age: UInt64 = 1, durableEnd: UInt64 = 60) async throws -> WoundedQueue {
+    let wounded = try await WoundedQueue.make()
+    var header = try wounded.block(50).header
+    (header.kind, header.base, header.offsetCount, header.lineByteCount) = (.gap, Offset(60), count, 0)
+    (header.epoch, header.openAge, header.durableEnd) = (epoch, age, Offset(durableEnd))
+    header.entries = [.gap(Gap(reason: .dropped, records: count, bytes: 1, firstTime: 0, lastTime: 0))]
+    let member = StoredBlock(lineless: header).member.withUnsafeBytes { Array($0) }
+    wounded.fixture.disk.plantFile(wounded.segment(40), wounded.bytes(wounded.segment(40)) + member)
+    return wounded
+  }
+
+  @Test func `numbers that no queue gets to are refused by whoever would go on counting`() async throws {
+    let most = UInt64(Int64.max)
+    for wounded in [
+      try await forgedEnd(count: most - 60), try await forgedEnd(count: most / 2 + 2), try await forgedEnd(count: 1, epoch: .max),
+      try await forgedEnd(count: 1, age: .max), try await forgedEnd(count: 1, durableEnd: most),
+    ] {
+      let before = wounded.names.map { wounded.bytes(wounded.segments.appending($0)) }
+      let error = #expect(throws: QueueError.self) { try wounded.fixture.open() }
+      #expect(error?.code == .damaged)
+      #expect(wounded.names.map { wounded.bytes(wounded.segments.appending($0)) } == before, "nothing was changed")
+      // Who only looks is shown what is there.
+      let files = try QueueFiles.open(wounded.fixture.path, fileSystem: wounded.fixture.disk)
+      #expect(try files.verify(progress: { _, _ in }, finding: { _ in }).records == 60)
+    }
+  }
+
+  @Test func `a gap that spans almost all offsets is read and sealed anew in an older segment`() async throws {
+    for end in [UInt64(Int64.max), 1 << 62] {
+      let wounded = try await forgedEnd(count: end - 60)
+      // The next segment begins right behind the lines: the gap counts for nothing.
+      var header = try wounded.block(40).header
+      (header.kind, header.flags, header.base, header.offsetCount, header.lineByteCount) = (.snapshot, .snapshotComplete, Offset(60), 0, 0)
+      header.entries = []
+      wounded.fixture.disk.plantFile(
+        wounded.segments.appending("00000000000000000060.gz.active"), StoredBlock(lineless: header).member.withUnsafeBytes { Array($0) })
+      let queue = try wounded.fixture.open()
+      #expect(try queue.consumer("all", kind: .pull).drain() == numbered(0..<60).map(Entry.line))
+      await queue.close()
+      #expect(wounded.names.contains("00000000000000000040.gz"))
+    }
+  }
+
+  @Test func `a header whose offsets or durable end leave their range is no header`() async throws {
+    let wounded = try await forgedEnd(count: UInt64(Int64.max) - 60)
+    let blocks = try wounded.blocks(40)
+    let forged = try #require(blocks.last)
+    func decodes(at field: Int, _ value: UInt8) throws -> Bool {
+      let copy = wounded.copy()
+      copy.forge(copy.segment(40), forged, at: field, value)
+      let bytes = copy.bytes(copy.segment(40))[forged.bytes]
+      return (try? bytes.withUnsafeBytes { bytes throws(BlockDamage) in try BlockHeader(decoding: bytes) }) != nil
+    }
+    #expect(try decodes(at: 48, 60))
+    #expect(try !decodes(at: 48, 61), "base and count are 2^63 together")
+    #expect(try !decodes(at: 55, 0x80), "the base")
+    #expect(try !decodes(at: 63, 0x80), "the count")
+    #expect(try !decodes(at: 135, 0x80), "the durable end")
+    #expect(SegmentName("09223372036854775807.gz") != nil)
+    #expect(SegmentName("09223372036854775808.gz") == nil)
+  }
+
   @Test func `a cursor's numbers that nobody can have counted to are no cursor`() {
     #expect(isRead(cursor { _ in }))
     for position in [8, 32, 48] {

@@ -1,7 +1,6 @@
 import DurableFiles
 import Glibc
 import RecordBlocks
-import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -45,14 +44,14 @@ struct QueueFixture {
 
 /// Something that happens once, and is known from then on.
 final class Once: Sendable {
-  private let state = Mutex(false)
+  private let state = Locked(false)
   var isSet: Bool { state.withLock { $0 } }
   func set() { state.withLock { $0 = true } }
 }
 
 /// A clock that tests set; real time plays no part.
 final class TestClock: QueueClock {
-  private let now = Mutex<(monotonic: UInt64, wall: Int64, isSynchronised: Bool)>((1_000_000_000, 1_790_000_000_000_000_000, false))
+  private let now = Locked<(monotonic: UInt64, wall: Int64, isSynchronised: Bool)>((1_000_000_000, 1_790_000_000_000_000_000, false))
 
   func monotonic() -> UInt64 { now.withLock { $0.monotonic } }
   func wall() -> Int64 { now.withLock { $0.wall } }
@@ -77,7 +76,7 @@ final class TestClock: QueueClock {
 
 /// The notices that a queue gave.
 final class Notices: Sendable {
-  private let all = Mutex<[QueueNotice]>([])
+  private let all = Locked<[QueueNotice]>([])
   func add(_ notice: QueueNotice) { all.withLock { $0.append(notice) } }
   var messages: [String] { all.withLock { $0.map(\.message) } }
 }

@@ -115,7 +115,7 @@ enum QueueScenario: String, CaseIterable, Sendable {
     for blocks in [7, 2, 6] {
       for _ in 0..<blocks { try await life.write(life.number(3...12), from: source) }
       try await life.read(consumer)
-      try await queue.seal()
+      try await life.attempt { try await queue.seal() }
     }
     await queue.close()
   }
@@ -149,7 +149,7 @@ enum QueueScenario: String, CaseIterable, Sendable {
     let slow = try await life.consumer("slow", of: queue)
     for round in 0..<3 {
       try await life.writeAhead((0..<6).map { _ in life.number(10...30) }, from: source)
-      try await queue.seal()
+      try await life.attempt { try await queue.seal() }
       for _ in 0..<5 { try await life.read(quick, maxRecords: 40) }
       switch round {
       case 0:
@@ -179,7 +179,7 @@ enum QueueScenario: String, CaseIterable, Sendable {
       try await life.writeAhead((0..<3).map { _ in life.number(5...20) }, from: source)
       try await life.read(consumer)
       // When the roll met the failure, it is tried again after a time.
-      if !isEarly { try await life.fixture.ticking(queue) { try await queue.seal() } }
+      if !isEarly { try await life.fixture.ticking(queue) { try await life.attempt { try await queue.seal() } } }
     }
     await queue.close()
   }

@@ -70,6 +70,35 @@ import Testing
     await queue.close()
   }
 
+  @Test func `a loss is told exactly whichever slot of the consumer's file is left`() async throws {
+    var fixture = small()
+    fixture.options.maxAge = .seconds(3600)
+    let queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    let behind = try queue.consumer("behind", kind: .pull)
+    for start in stride(from: 0, to: 4000, by: 1000) { try await writer.writeDurably(lines(start..<start + 1000)) }
+    try behind.commit(Offset(5))
+    try behind.commit(Offset(10))
+    try await queue.seal()
+    fixture.clock.advance(by: .seconds(2 * 3600))
+    queue.applyAge()
+    try await writer.writeDurably(lines(4000..<4001))
+    let killed = fixture.disk.crash(.everythingKept)
+    await queue.close()
+    let bytes = lines(10..<4000).reduce(0) { $0 + $1.utf8.count + 1 }
+    for slot in 0..<2 {
+      let wounded = killed.crash(.everythingKept)
+      wounded.overwrite(
+        fixture.path.appending("consumers").appending("behind"), with: [UInt8](repeating: 0, count: CursorRecord.slotByteCount),
+        at: slot * CursorRecord.slotByteCount)
+      let again = try QueueFixture(wounded).open()
+      #expect(
+        try again.consumer("behind", kind: .pull).drain()
+          == [.gap(.retention, records: 3990, bytes: UInt64(bytes)), .line(lines(4000..<4001)[0])], "without slot \(slot)")
+      await again.close()
+    }
+  }
+
   @Test func `what was read before it was deleted is not lost`() async throws {
     let fixture = small()
     let queue = try fixture.open()

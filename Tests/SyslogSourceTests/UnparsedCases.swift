@@ -45,6 +45,9 @@ extension MessageCase {
     .init(
       "<13>1 2026-08-30T22:14:15+24:00 h a - - - m", pri: 13, message: "<13>1 2026-08-30T22:14:15+24:00 h a - - - m",
       error: .timestampImpossible),
+    // Beyond what nanoseconds since 1970 can tell.
+    .init("<13>1 9223372036.0 host events x", pri: 13, message: "<13>1 9223372036.0 host events x", error: .timestampImpossible),
+    .init("<13>1 9999999999.999999999 h e x", pri: 13, message: "<13>1 9999999999.999999999 h e x", error: .timestampImpossible),
     .init("<13>Sep 31 22:14:15 h a: m", pri: 13, message: "<13>Sep 31 22:14:15 h a: m", error: .timestampImpossible),
     .init("<13>Feb 29 22:14:15 h a: m", pri: 13, message: "<13>Feb 29 22:14:15 h a: m", error: .timestampImpossible),
     .init("<13>Feb 29 2018 22:14:15 h a: m", pri: 13, message: "<13>Feb 29 2018 22:14:15 h a: m", error: .timestampImpossible),

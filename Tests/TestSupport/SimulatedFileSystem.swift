@@ -1,5 +1,4 @@
 public import DurableFiles
-internal import Synchronization
 public import SystemPackage
 
 /// A file system in memory that knows what is on the disk and what is only in the page cache, and can lose the difference.
@@ -73,7 +72,7 @@ public final class SimulatedFileSystem: FileSystem {
   enum Interruption { case failure, death }
 
   private let seed: UInt64
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
   /// An empty file system.
   /// - Parameters:
@@ -83,13 +82,13 @@ public final class SimulatedFileSystem: FileSystem {
     self.seed = seed
     var disk = SimulatedDisk()
     disk.capacityBytes = capacityBytes
-    state = Mutex(State(disk: disk))
+    state = Locked(State(disk: disk))
   }
 
   fileprivate init(after kind: CrashKind, _ disk: SimulatedDisk, seed: UInt64) {
     self.seed = seed
     var random = SplitMix64(seed: seed)
-    state = Mutex(State(disk: disk.afterCrash(kind, &random)))
+    state = Locked(State(disk: disk.afterCrash(kind, &random)))
   }
 
   /// See ``FileSystem/directory(_:create:)``. Relative paths begin at the root.

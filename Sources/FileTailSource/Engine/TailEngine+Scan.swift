@@ -98,8 +98,8 @@ extension TailEngine {
       // Open, the inode can't be given to another file. Closed, the content is compared when it is opened under the same path; under another
       // one it is looked at now, for that may be a new file's path.
       if stream.input != nil { return true }
-      if stream.isGone { return false }
-      if stream.identity.path == file.path { return true }
+      if stream.isGone, stream.lastLine.isDeleted { return false }
+      if !stream.isGone, stream.identity.path == file.path { return true }
       return resumeDecision(stream, file) == .goOn
     }
     switch resumeDecision(stream, file) {
@@ -127,7 +127,7 @@ extension TailEngine {
       stream.identity.device = file.device
       stream.identity.inode = file.inode
       stream.clean = nil
-      if stream.saved != nil { save(stream) }
+      if stream.saved != nil { save(stream, wasSeen: !stream.needsEarlierCheckpoint) }
     }
     stream.isMet = true
     stream.isInPatterns = isInPatterns
@@ -136,7 +136,7 @@ extension TailEngine {
     stream.noteSize(of: file)
     if stream.place.missingSince != 0 {
       stream.place.missingSince = 0
-      save(stream)
+      save(stream, wasSeen: !stream.needsEarlierCheckpoint)
     }
     if configuration.once, stream.limit == nil, !RotationName.isGzip(file.path.lastNameBytes) { stream.limit = file.size }
     if !wasMet || stream.clean.map({ $0.size != file.size || $0.modified != file.modified }) ?? true { ready(stream) }
@@ -170,7 +170,7 @@ extension TailEngine {
       return file
     }
     if stream.wasOverwritten, let copy = shortCopy(of: stream, &candidates) { return copy }
-    guard !stream.isMet, !unclaimedOnly else { return nil }
+    guard !stream.isMet else { return nil }
     // The file may have been cut by a power loss where it stands.
     var places = candidates.files(withInode: stream.identity.inode, near: stream.identity.path)
     if case .regular(let file) = FoundFile.look(at: stream.identity.path) { places.insert(file, at: 0) }
@@ -196,23 +196,51 @@ extension TailEngine {
     }
     stream.isGone = true
     if stream.isMet {
-      lose(stream, upTo: max(stream.knownSize, stream.readEnd))
-      if stream.wasWrittenClosed { log.deletedClosed(stream.identity.path, at: max(stream.knownSize, stream.readEnd)) }
-      return forget(stream)
+      let seen = max(stream.knownSize, stream.readEnd)
+      lose(stream, upTo: seen)
+      if stream.wasWrittenClosed { log.deletedClosed(stream.identity.path, at: seen) }
+      // The descriptor has told that no name was left, so it can't come back.
+      if stream.lastLine.isDeleted { return forget(stream) }
+      let isRead = stream.isCaughtUp && seen <= stream.place.position
+      leave(stream)
+      return noteMissing(stream, isRead: isRead)
     }
     if stream.wasOverwritten {
-      log.truncated(stream.identity.path)
-      counters.update { $0.truncatedFiles += 1 }
+      // A missing file's inode that another file has now: it was deleted, not truncated.
+      if stream.place.missingSince == 0 {
+        log.truncated(stream.identity.path)
+        counters.update { $0.truncatedFiles += 1 }
+      }
       return forget(stream)
     }
+    noteMissing(stream, isRead: false)
+  }
+
+  /// Keeps the checkpoint of a file that wasn't found for the stated time. `isRead` when nothing of it was unread that anyone had seen.
+  private func noteMissing(_ stream: TailedStream, isRead: Bool) {
     let now = clock.wallTime().seconds
     if stream.place.missingSince == 0 {
       stream.place.missingSince = now
-      save(stream)
-      log.missing(stream.identity.path, forgetAfter: configuration.forgetMissingAfter)
+      save(stream, wasSeen: false)
+      log.missing(stream.identity.path, isRead: isRead, forgetAfter: configuration.forgetMissingAfter)
     } else if .seconds(now - stream.place.missingSince) > configuration.forgetMissingAfter {
       forget(stream)
     }
+  }
+
+  /// From here on only the stream's checkpoint counts, as after a start: whatever is found to have its content goes on with it.
+  private func leave(_ stream: TailedStream) {
+    closeInput(stream)
+    setWakeTime(stream, nil)
+    stream.isMet = false
+    stream.clean = nil
+    stream.wasWrittenClosed = false
+    stream.limit = nil
+    // What was seen and not delivered was told as lost; it isn't told again when the file comes back and goes again.
+    stream.knownSize = stream.place.position
+    stream.readEnd = stream.place.position
+    stream.scanned = stream.place.position
+    madeWay()
   }
 
   /// Where a stream was before a scan.
@@ -403,16 +431,32 @@ extension TailEngine {
 
   // MARK: - Letting go
 
-  /// Forgets streams whose files are gone and read to their end, and rotated files outside the patterns that stay quiet.
+  /// Forgets streams whose files were deleted and read to their end, and rotated files outside the patterns that stay quiet. Of a file that
+  /// is elsewhere now only the checkpoint is kept, for as long as that of one that a start didn't find: it may come back.
   private func letGo() {
     let now = clock.now()
     for stream in streams.values where stream.isFinished && stream.isMet {
       let quiet = now - stream.lastLine.lastGrowth
-      let isOver =
-        stream.isGone
-        ? quiet >= (stream.lastLine.isDeleted ? Self.deletedQuiet : Self.rotatedQuiet) : !stream.isInPatterns && quiet >= Self.rotatedQuiet
-      if isOver || (stream.isGone && configuration.once) { forget(stream) }
+      if stream.isGone, stream.lastLine.isDeleted {
+        if quiet >= Self.deletedQuiet || configuration.once { forget(stream) }
+      } else if stream.isGone {
+        guard quiet >= Self.rotatedQuiet else { continue }
+        leave(stream)
+        noteMissing(stream, isRead: true)
+      } else if !stream.isInPatterns, quiet >= Self.rotatedQuiet {
+        forget(stream)
+      }
     }
+    forgetLongestMissing()
+  }
+
+  /// Keeps the checkpoints of missing files within their bound, for each of them is looked for in every scan.
+  private func forgetLongestMissing() {
+    let missing = streams.values.filter { $0.isGone && !$0.isMet }
+    guard missing.count > Self.mostMissing else { return }
+    let longest = missing.sorted { ($0.place.missingSince, $0.number) < ($1.place.missingSince, $1.number) }
+    for stream in longest.prefix(missing.count - Self.mostMissing) { forget(stream) }
+    log.tooManyMissing(Self.mostMissing)
   }
 
   private func note(_ result: GlobSearch.Result) {

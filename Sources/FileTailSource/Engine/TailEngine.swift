@@ -27,6 +27,8 @@ final class TailEngine {
   static let mostDrains = 16
   /// Paths remembered between two scans for what inotify told of them.
   static let mostUnseen = 4096
+  /// Checkpoints kept of files that can't be found.
+  static let mostMissing = 10_000
   /// Checkpoints of one batch; a block's header has room for some hundred.
   static let mostChanges = 100
 
@@ -363,9 +365,10 @@ final class TailEngine {
     madeWay()
   }
 
-  /// Tells the output of a stream's identity and place with the next batch.
-  func save(_ stream: TailedStream) {
-    stream.place.boot = boot
+  /// Tells the output of a stream's identity and place with the next batch. Of a file that wasn't seen in this boot, the boot of its
+  /// checkpoint stays: a power cut may have taken its end back.
+  func save(_ stream: TailedStream, wasSeen: Bool = true) {
+    if wasSeen { stream.place.boot = boot }
     pending.append(.set(stream: stream.number, identity: stream.changedIdentity, value: stream.place.encoded))
     stream.saved = (stream.identity, stream.place)
   }

@@ -8,6 +8,7 @@ final class TailLog {
   private var overflows = 0
   private var saidNoWatch = false
   private var saidIncomplete = false
+  private var saidTooManyMissing = false
 
   init(_ logger: Logger, source: String) {
     var logger = logger
@@ -89,10 +90,23 @@ final class TailLog {
     logger.notice("a file was truncated or overwritten; it is read from its beginning", metadata: metadata(path))
   }
 
-  func missing(_ path: FilePath, forgetAfter: Duration) {
+  func missing(_ path: FilePath, isRead: Bool, forgetAfter: Duration) {
+    guard !isRead else {
+      return logger.info(
+        "a file that was read to its end is gone; its place is remembered, for it may come back",
+        metadata: metadata(path, ["forgotten.after": "\(forgetAfter)"]))
+    }
     logger.warning(
       "a file that was being read can't be found, by name, inode or content; what was not read of it is lost unless it comes back",
       metadata: metadata(path, ["forgotten.after": "\(forgetAfter)"]))
+  }
+
+  func tooManyMissing(_ limit: Int) {
+    guard !saidTooManyMissing else { return }
+    saidTooManyMissing = true
+    logger.warning(
+      "more files are missing than are remembered; those missing longest are forgotten, and read from their beginning if they come back; allow more open files, so that deletions are known",
+      metadata: ["limit": "\(limit)"])
   }
 
   func lost(_ path: FilePath, _ bytes: UInt64) {

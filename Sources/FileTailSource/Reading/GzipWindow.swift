@@ -10,7 +10,8 @@ final class GzipWindow {
   enum Ending: Hashable, Sendable {
     /// More may come: not at the end yet, or the last member is unfinished (it is still being written, or was torn).
     case open
-    /// At the end of a member, and the file ends there (or goes on with bytes that are no gzip data, as zero padding is).
+    /// At the end of a member, and the file ends there, or goes on with bytes that don't begin as a member (zero padding, garbage): gzip
+    /// ignores them, also behind an empty member.
     case complete
     /// The data is damaged here; nothing behind it can be read.
     case damaged
@@ -26,6 +27,8 @@ final class GzipWindow {
   private var inputEnd = 0
   private var filePosition: Int64 = 0
   private var atMemberStart = true
+  /// Where the member that is being read begins in the file.
+  private var memberPosition: Int64 = 0
   private var window: UnsafeMutableRawPointer
   private var windowCapacity: Int
   private var windowCount = 0
@@ -78,6 +81,7 @@ final class GzipWindow {
     inputEnd = 0
     filePosition = 0
     atMemberStart = true
+    memberPosition = 0
     windowStart = 0
     windowCount = 0
     ending = .open
@@ -108,18 +112,32 @@ final class GzipWindow {
       inputStart += taken
       windowCount += given
       if result < 0 {
-        // What follows a whole member and is no member is padding, as gzip takes it.
-        ending = atMemberStart && windowStart + UInt64(windowCount) > 0 ? .complete : .damaged
-        if ending == .complete { inputEnd = inputStart }
+        let isMember = try beginsAsMember()
+        ending = memberPosition > 0 && !isMember ? .complete : .damaged
+        if ending == .complete {
+          inputEnd = inputStart
+          atMemberStart = true
+        }
         return given > 0
       }
       if result == 1 {
         atMemberStart = true
+        memberPosition = filePosition - Int64(inputEnd - inputStart)
       } else if taken > 0 || given > 0 {
         atMemberStart = false
       }
       ending = .open
       if given > 0 { return true }
+    }
+  }
+
+  /// Whether gzip's first two bytes stand where the present member should begin.
+  private func beginsAsMember() throws(Errno) -> Bool {
+    var magic: (UInt8, UInt8) = (0, 0)
+    while true {
+      let got = withUnsafeMutableBytes(of: &magic) { pread(file, $0.baseAddress, 2, off_t(memberPosition)) }
+      if got >= 0 { return got == 2 && magic == (0x1F, 0x8B) }
+      if errno != EINTR { throw Errno(rawValue: errno) }
     }
   }
 

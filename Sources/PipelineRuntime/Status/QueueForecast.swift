@@ -27,6 +27,8 @@ struct QueueForecast {
 
   var options: QueueOptions
   var storedBytes: Double
+  /// Bytes that the disk has for the queue until only `min_free_disk` is left; nil when it doesn't tell.
+  var diskRoom: Double?
   /// Bytes of lines a second that enter.
   var inflow: Double
   var readers: [Reader]
@@ -41,13 +43,17 @@ struct QueueForecast {
 
   private var maxSize: Double { Double(options.maxSize) }
 
+  /// All that the queue can come to: its own bound, or what the disk has room for beside what it has already. What others write there is
+  /// not foreseen.
+  private var capacity: Double { min(maxSize, diskRoom.map { storedBytes + max(0, $0) } ?? maxSize) }
+
   /// When sources begin to wait, and because of whom.
   var untilFull: (time: Duration, because: String?)? {
     guard options.overflow == .wait else { return nil }
     if isFull { return (.zero, fullBecauseOf) }
     var nearest: (time: Duration, because: String?)?
     for reader in readers where mayFillTheQueue(reader) && reader.pinnedGrowth > 0 {
-      guard let time = Self.time(from: reader.pinnedBytes, to: maxSize, at: reader.pinnedGrowth) else { continue }
+      guard let time = Self.time(from: reader.pinnedBytes, to: capacity, at: reader.pinnedGrowth) else { continue }
       // By then it may have been silent for so long that it holds nothing: others lose nothing by it, it does.
       if let expiry = untilExpiry(reader), expiry < time { continue }
       if time < nearest?.time ?? time + .seconds(1) { nearest = (time, reader.name) }
@@ -60,7 +66,7 @@ struct QueueForecast {
     if isExpired(reader) || limit(of: reader) != nil { return false }
     guard case .age(let bound) = reader.hold, reader.lagBytes > 0 else { return true }
     // What is older than its hold goes: it never holds more than comes in within that time.
-    return inflow * (reader.pinnedBytes / reader.lagBytes) * bound.inSeconds >= maxSize
+    return inflow * (reader.pinnedBytes / reader.lagBytes) * bound.inSeconds >= capacity
   }
 
   /// When `reader` begins to lose records, and by which rule.
@@ -80,7 +86,7 @@ struct QueueForecast {
     if let expiry = untilExpiry(reader) { losses.append(Loss(time: expiry, cause: .consumerExpiry)) }
     if case .age(let bound) = reader.hold, let age = age(of: reader) { losses.append(Loss(time: max(.zero, bound - age), cause: .hold)) }
     let bounded = limit(of: reader)
-    if let limit = bounded ?? (options.overflow == .dropOldest ? maxSize : nil),
+    if let limit = bounded ?? (options.overflow == .dropOldest ? capacity : nil),
       let time = Self.time(from: reader.pinnedBytes, to: limit, at: reader.pinnedGrowth)
     {
       losses.append(Loss(time: time, cause: bounded == nil ? .dropOldest : .hold))
@@ -91,7 +97,7 @@ struct QueueForecast {
   /// When the queue is at its bound: from then on something must go for whatever comes.
   private var untilSpaceIsNeeded: Duration? {
     // Retention goes by whole segments, so a queue at its bound swings by one.
-    let bound = maxSize - min(Double(64 << 20), maxSize / 8)
+    let bound = capacity - min(Double(64 << 20), maxSize / 8)
     let ratio = readers.filter { $0.lagBytes > 0 }.max { $0.lagBytes < $1.lagBytes }.map { $0.pinnedBytes / $0.lagBytes }
     return Self.time(from: storedBytes, to: bound, at: inflow * (ratio ?? 0))
   }
@@ -112,7 +118,7 @@ struct QueueForecast {
     case .bytes(let bytes): limit = Double(bytes)
     case .share(let percent): limit = maxSize * Double(percent) / 100
     }
-    return limit < maxSize ? limit : nil
+    return limit < capacity ? limit : nil
   }
 
   /// How old its oldest unread record is: as long as its lag took to come in at the present rate.

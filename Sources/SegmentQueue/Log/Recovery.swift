@@ -144,6 +144,7 @@ struct Recovery {
 
     var found = try walk(last, headersOnly: false)
     let durableEnd = max(toldEnds.max() ?? .zero, found.headers.map(\.header.durableEnd).max() ?? .zero, last.base)
+    try refuseImpossible(found, end: max(found.end, durableEnd))
     if last.state == .active {
       try cutTornTail(&found, last, durableEnd: durableEnd)
       if found.headers.isEmpty, durableEnd <= last.base {
@@ -198,6 +199,17 @@ struct Recovery {
     return try open(writer, store, table, end: end)
   }
 
+  /// Refuses to go on with numbers that no queue has counted to, which somebody else wrote under right checksums: the next ones would not
+  /// fit a block's header any more.
+  private func refuseImpossible(_ found: Walk, end: Offset) throws(QueueError) {
+    let epoch = found.headers.map(\.header.epoch).max() ?? 0
+    guard end.rawValue > .max / 4 || epoch > .max / 2 || found.age > .max / 4 else { return }
+    throw QueueError(
+      .damaged,
+      "the newest segment in \(directory.path) or a consumer's file tells of offset \(end), epoch \(epoch) and \(found.age) ns, which no queue gets to; move away what Sluice didn't write. Nothing was changed"
+    )
+  }
+
   /// What is at or above D may be in the page cache only: its sync was still to come when the last process ended, or had failed, and after
   /// that another one says nothing. So it is written again in a new segment, which takes its place once it is on the disk as a whole: some of
   /// it may have been acknowledged, and no sound teller of that was left.
@@ -224,7 +236,7 @@ struct Recovery {
   {
     var tally = header.map { Tally(after: $0) } ?? Tally()
     // Offsets that were given out and are not there: the counters go on behind them, so that each reader is told how many they are.
-    tally.records += UInt64(end - (header?.end ?? .zero))
+    tally.records = tally.records.addingClamped(UInt64(end - (header?.end ?? .zero)))
     let writer = try LogWriter(
       store: store, clock: clock, epoch: (header?.epoch ?? 0) + 1, age: age, table: table, end: end, tally: tally)
     return try open(writer, store, table, end: end)
@@ -274,10 +286,7 @@ struct Recovery {
         walk.end = header.end
       case .damage(let bytes, let first, let resumesAt, let reason):
         if reason == .newerFormat {
-          throw QueueError(
-            .newerFormat,
-            "\(directory.path.appending(name.text)) has a block at position \(bytes.lowerBound) that a newer version of Sluice wrote; use that version or a newer one. Nothing was changed"
-          )
+          throw QueueError(newerBlockIn: directory.path.appending(name.text), at: bytes.lowerBound)
         }
         walk.damage.append((bytes, first, resumesAt?.base, reason))
       }

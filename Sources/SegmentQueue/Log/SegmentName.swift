@@ -22,8 +22,8 @@ struct SegmentName: Hashable {
   }
 
   init?(_ text: String) {
-    guard text.utf8.count > 20, let base = UInt64(text.prefix(20)), text.utf8.prefix(20).allSatisfy({ (0x30...0x39).contains($0) }),
-      let state = State(rawValue: String(text.dropFirst(20)))
+    guard text.utf8.count > 20, text.utf8.prefix(20).allSatisfy({ (0x30...0x39).contains($0) }), let base = UInt64(text.prefix(20)),
+      base <= Int64.max, let state = State(rawValue: String(text.dropFirst(20)))
     else { return nil }
     self.init(Offset(base), state)
   }

@@ -61,6 +61,8 @@ struct Sealer {
     var blocks = 0
     var bytes = 0
     while let item = try scanner.next() {
+      // What a newer version wrote stays as it is.
+      if case .damage(_, _, _, .newerFormat) = item { return false }
       guard case .header(let header, _) = item, header.end <= end else { return true }
       if header.kind == .lines {
         blocks += 1

@@ -20,11 +20,12 @@ extension SegmentQueue {
         return nil
       }
       due = clock.monotonic() + Self.period
-      sealAll()
+      let failure = sealAll()
       applyAge()
       if isEnding { release() }
       let waiters = monitor.withLock { state -> [CheckedContinuation<Void, Never>] in
         if isEnding { state.maintenanceHasEnded = true }
+        state.sealFailure = failure
         // A new segment is still to be begun: who waits for what comes after it would only ask again.
         if state.rollRequested && !isEnding { return [] }
         defer { state.settledWaiters.removeAll() }
@@ -35,8 +36,8 @@ extension SegmentQueue {
     }
   }
 
-  /// Seals every segment but the active one.
-  private func sealAll() {
+  /// Seals every segment but the active one; tells why when one can't be sealed now.
+  private func sealAll() -> QueueError? {
     for segment in store.all.dropLast() where !segment.isSealed {
       do throws(FileError) {
         try maintenance.withLock { _ throws(FileError) in try sealSegment(segment) }
@@ -45,9 +46,11 @@ extension SegmentQueue {
           QueueNotice(
             .warning, "a segment can't be sealed now; it is tried again", ("queue.segment", segment.name.text), ("error", error.description)
           ))
-        return
+        return QueueError(
+          .io, "the segment \(segment.name.text) of \(path) can't be sealed now (\(error.description)); it is tried again every 10 s")
       }
     }
+    return nil
   }
 
   /// Seals one segment. Under the maintenance lock.

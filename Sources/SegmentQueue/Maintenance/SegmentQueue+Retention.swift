@@ -13,14 +13,18 @@ extension SegmentQueue {
     let stored = Int64(store.storedBytes) + unsynced
     // Snapshots are as much larger as there are keys to tell.
     let bound = Int64(clamping: options.maxSize) - Self.reserve - Int64(monitor.withLock { $0.table.keys.byteCount }) - stored
-    let keptFree = max(Int64(clamping: options.minFreeDisk), Self.reserve)
-    let disk = (try? rootDirectory.availableBytes()).map { Int64(clamping: $0) - keptFree } ?? Self.measureEvery
+    let disk = (try? rootDirectory.availableBytes()).map { Int64(clamping: $0) - Int64(clamping: keptFree) } ?? Self.measureEvery
     return min(bound, disk, Self.measureEvery)
   }
 
+  /// What stays free on the disk.
+  private var keptFree: UInt64 { max(options.minFreeDisk, UInt64(Self.reserve)) }
+
+  /// See ``QueueStatus/diskRoom``.
+  var diskRoom: UInt64? { (try? rootDirectory.availableBytes()).map { $0 - min($0, keptFree) } }
+
   /// The free bytes of the disk when it is these that don't leave room, not the queue's own bound.
   func freeDiskWhenShort(of needed: Int) -> UInt64? {
-    let keptFree = max(options.minFreeDisk, UInt64(Self.reserve))
     guard let free = try? rootDirectory.availableBytes(), free < keptFree + UInt64(needed) else { return nil }
     return free
   }

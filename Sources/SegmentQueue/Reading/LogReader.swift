@@ -32,6 +32,8 @@ final class LogReader {
   private(set) var tally = Tally() { didSet { tallyIsKnown = true } }
   /// False while nothing sound was met from which to count.
   private var tallyIsKnown = true
+  /// Why the scan stopped: a block that only a newer version may interpret. It is neither skipped nor told as a loss.
+  private var refusal: QueueError?
   /// Wall time of the last record before that place; 0 while nothing sound was met.
   private var timeBefore: Int64 = 0
 
@@ -44,7 +46,14 @@ final class LogReader {
     var records = 0
     var next = offset
     var tallyAtNext = tally
-    reading: while records < limits.maxRecords && bytes < limits.maxBytes, let entry = try entry(at: next) {
+    reading: while records < limits.maxRecords && bytes < limits.maxBytes {
+      let found: Entry?
+      do throws(QueueError) { found = try entry(at: next) } catch {
+        // What stands before a block that only a newer version reads is given out first.
+        if error.code == .newerFormat, !slices.isEmpty { break }
+        throw error
+      }
+      guard let entry = found else { break }
       switch entry {
       case .gap(let gap, let range, let after):
         if !slices.isEmpty { break reading }
@@ -180,7 +189,10 @@ final class LogReader {
       // Bounded: each round goes on by a segment, or restarts once for one that retention took away.
       for _ in 0..<4 {
         do throws(FileError) {
-          guard let found = try scan(for: offset) else { continue }
+          guard let found = try scan(for: offset) else {
+            if refusal != nil { break }
+            continue
+          }
           peeked = found
           return found
         } catch {
@@ -188,10 +200,13 @@ final class LogReader {
           forgetPlace()
         }
       }
-      return nil
     } catch {
       throw QueueError(error)
     }
+    guard let error = refusal else { return nil }
+    refusal = nil
+    forgetPlace()
+    throw error
   }
 
   /// What of a gap lies in `range`: of lost offsets no more than there are. Their bytes are only known for all of them.
@@ -263,6 +278,10 @@ final class LogReader {
         if header.kind == .lines { return .block(block) }
         return .gap(header.gap ?? Self.unknownGap, offset..<header.end, tally)
       case .damage(let bytes, let first, let resumesAt, let reason):
+        if reason == .newerFormat {
+          refusal = QueueError(newerBlockIn: directory.path.appending(current.name.text), at: bytes.lowerBound)
+          return nil
+        }
         if !bytes.isEmpty, let file { source.damaged(current.name, bytes, file, reason) }
         var next = resumesAt
         if next == nil { next = try source.store.successor(of: current)?.header(in: directory, queueID: source.store.queueID) }

@@ -78,6 +78,8 @@ struct WriteState {
   var syncerHasEnded = false
   var maintenanceHasEnded = false
   var maintenanceWanted = false
+  /// Why the last try to seal failed, if it did.
+  var sealFailure: QueueError?
   var settledWaiters: [CheckedContinuation<Void, Never>] = []
 
   /// The source's open block goes into the lane.

@@ -77,13 +77,18 @@ struct TimestampReader {
     return time.exists ? .time(time, end: end) : .impossible
   }
 
+  /// The last whole second that nanoseconds since 1970 can tell.
+  private static let lastSecond = Int(Int64.max / 1_000_000_000) - 1
+
   /// Seconds since 1970 with or without a fraction, nine or ten digits before it.
   func epoch(_ bytes: Span<UInt8>, at start: Int) -> Reading {
     let digits = bytes.digitCount(at: start, most: 11)
     guard digits == 9 || digits == 10 else { return .none }
     var time = SyslogTimestamp()
     time.kind = .epoch
-    time.nanoseconds = Int64(bytes.number(at: start, digits: digits)) * 1_000_000_000
+    let seconds = bytes.number(at: start, digits: digits)
+    guard seconds <= Self.lastSecond else { return .impossible }
+    time.nanoseconds = Int64(seconds) * 1_000_000_000
     var end = start + digits
     if bytes.peek(end) == UInt8(ascii: ".") {
       let fraction = bytes.digitCount(at: end + 1, most: 10)

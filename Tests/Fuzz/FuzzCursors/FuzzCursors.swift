@@ -32,7 +32,16 @@ private func check(_ slot: [UInt8]) {
   let encoded = record.encode()
   let again = encoded.withUnsafeBytes { CursorRecord.decode($0) }
   precondition(again == record, "a record changed on the way")
-  precondition(encoded[...] == slot.prefix(encoded.count), "a slot that was read is written otherwise")
+  let length = Int(slot[4]) | Int(slot[5]) << 8
+  if length == encoded.count {
+    precondition(encoded[...] == slot.prefix(length), "a slot that was read is written otherwise")
+  } else {
+    // One of the first versions: without the fields of the loss, which are 0 then, before the checksum.
+    let (fields, lossFields) = (6..<length - 4, length - 4..<length + 20)
+    precondition(length == encoded.count - 24, "a slot of this length is nobody's")
+    precondition(encoded[fields] == slot[fields], "an old slot that was read is written otherwise")
+    precondition(encoded[lossFields].allSatisfy { $0 == 0 }, "an old slot told of a loss what it can't know")
+  }
   var end = Tally()
   end.records = .max
   let standing = record.standing(at: end) { _ in end }

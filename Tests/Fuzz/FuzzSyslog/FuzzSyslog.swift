@@ -38,7 +38,7 @@ private func checkJSON(_ line: [UInt8], _ datagram: [UInt8], offset: Int) {
   var ascii: [UInt8] = []
   for byte in line {
     ascii.append(byte)
-    if ascii.suffix(3) == [0xEF, 0xBB, 0xBF] { ascii.replaceSubrange((ascii.count - 3)..., with: "\\ufeff".utf8) }
+    if byte == 0xBF, ascii.suffix(3) == [0xEF, 0xBB, 0xBF] { ascii.replaceSubrange((ascii.count - 3)..., with: "\\ufeff".utf8) }
   }
   guard let object = try? JSONSerialization.jsonObject(with: Data(ascii)) as? [String: Any] else {
     preconditionFailure("what was written is no JSON")

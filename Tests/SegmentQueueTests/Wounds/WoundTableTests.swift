@@ -1,3 +1,4 @@
+import DurableFiles
 import RecordBlocks
 import SystemPackage
 import TestSupport
@@ -37,6 +38,44 @@ import Testing
       #expect(queue.fixture.disk.contents(queue.segments.appending(name)) == bytes, "\(name) was changed")
     }
     #expect(try await queue.find() == found, "a second opening says the same")
+  }
+
+  @Test(arguments: [(16, 2), (17, 9), (20, 1)] as [(Int, UInt8)])
+  func `a block of a newer format in an older segment stops its readers, and is no gap`(field: Int, value: UInt8) async throws {
+    let wounded = try await WoundedQueue.make()
+    wounded.forge(wounded.segment(20), try wounded.block(30), at: field, value)
+    let bytes = wounded.bytes(wounded.segment(20))
+    for _ in 0..<2 {
+      let queue = try wounded.fixture.open()
+      let consumer = try queue.consumer("archive", kind: .sink)
+      let limits = BatchLimits(maxBytes: 1 << 20)
+      let batch = try #require(try consumer.read(from: Offset(10), limits: limits))
+      #expect(batch.next == Offset(30))
+      for _ in 0..<2 {
+        let error = #expect(throws: QueueError.self) { try consumer.read(from: batch.next, limits: limits) }
+        #expect(error?.code == .newerFormat)
+        #expect(error?.description.contains(wounded.segment(20).string) == true)
+      }
+      #expect(queue.status().consumers.first { $0.name == "archive" }?.lostRecords == 0)
+      // Whoever begins behind it has nothing to do with it.
+      #expect(try queue.consumer("late", kind: .pull, startAt: .at(40)).drain() == numbered(40..<60).map(Entry.line))
+      await queue.close()
+    }
+    #expect(wounded.bytes(wounded.segment(20)) == bytes, "it was changed")
+    #expect(wounded.fixture.notices.messages.filter { $0.contains("damaged") }.isEmpty)
+  }
+
+  @Test func `a segment with a block of a newer format is sealed as it is`() async throws {
+    let wounded = try await WoundedQueue.make()
+    wounded.forge(wounded.segment(20), try wounded.block(30), at: 16, 2)
+    let bytes = wounded.bytes(wounded.segment(20))
+    let name = "00000000000000000020.gz"
+    try wounded.fixture.disk.directory(wounded.segments, create: false).rename(name, to: name + ".active")
+    let queue = try wounded.fixture.open()
+    try await queue.seal()
+    await queue.close()
+    #expect(wounded.names[1] == "00000000000000000020.gz")
+    #expect(wounded.bytes(wounded.segment(20)) == bytes)
   }
 
   @Test func `counters go on behind a gap that a damaged block has left, before and after it is sealed`() async throws {
