@@ -31,6 +31,7 @@ extension Target.Dependency {
   static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
   static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
   static let httpTypesNIO = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+  static let nioHTTPCompression = product(name: "NIOHTTPCompression", package: "swift-nio-extras")
   static let crypto = product(name: "Crypto", package: "swift-crypto")
 }
 
@@ -77,7 +78,7 @@ if !librariesOnly {
       "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "PipelineConfiguration", "CBlockCodec", "CLinux", .hummingbird,
       .hummingbirdCore, .httpTypes,
       .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .systemPackage, .logging,
-    ], tests: [.asyncHTTPClient, .nioEmbedded])
+    ], tests: [.asyncHTTPClient, .nioEmbedded, .nioHTTPCompression])
   targets += component(
     "QueueClient", ["CBlockCodec", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
     tests: ["QueueServer", "SegmentQueue"])

@@ -176,7 +176,7 @@ import Testing
 
   @Test func `a consumer whose records are gone is told exactly what it lost, until it goes on behind`() async throws {
     try await ServerFixture.run(options: {
-      $0.maxSize = 256 << 10
+      $0.maxSize = 1 << 20
       $0.keep = .zero
     }) { (fixture) async throws in
       _ = try await fixture.request(.PUT, "/v1/queues/app/consumers/job", body: #"{"hold": "1kB"}"#)

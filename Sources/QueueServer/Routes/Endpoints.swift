@@ -189,12 +189,7 @@ enum Endpoints {
         id: "describeSegment", method: .head, path: one, access: .scoped(.read), summary: "A sealed segment's length and ETag.",
         parameters: range,
         answers: answers.map { Answer(status: $0.status, meaning: $0.meaning, headers: $0.headers) },
-        handle: { call in
-          let response = try await SegmentHandlers.download(call)
-          var headers = response.headers
-          headers[.contentLength] = response.body.contentLength.map { "\($0)" }
-          return Response(status: response.status, headers: headers)
-        }),
+        handle: SegmentHandlers.download),
     ]
   }()
 

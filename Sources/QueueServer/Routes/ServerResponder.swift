@@ -43,7 +43,10 @@ struct ServerResponder: HTTPResponder {
     }
     if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
     response.headers[.xContentTypeOptions] = "nosniff"
-    return response
+    guard request.method == .head else { return response }
+    // RFC 9110, section 9.3.2: what GET would say of the body, without it, whatever the answer is.
+    response.headers[.contentLength] = response.headers[.contentLength] ?? response.body.contentLength.map { "\($0)" }
+    return Response(status: response.status, headers: response.headers)
   }
 
   /// What a path takes, whose operations don't have the request's method; nil when there is no such path.
