@@ -24,6 +24,7 @@ final class ServerCore: Sendable {
   let checks: @Sendable () -> [HealthCheck]
   let moreMetrics: @Sendable (inout MetricsText) -> Void
   private let ready = Mutex(false)
+  private static let pieceBytes = 256 << 10
 
   init(_ configuration: QueueServer.Configuration, startTime: Double) {
     limits = configuration.limits
@@ -50,7 +51,12 @@ final class ServerCore: Sendable {
     if body.readableBytes <= 32 << 10 { return ResponseBody(byteBuffer: body) }
     let account = BudgetedBytes(body, budget)
     return ResponseBody(contentLength: body.readableBytes) { writer in
-      try await writer.write(account.bytes)
+      // Written in pieces, since a write waits only for the pieces before it. Copied, since a piece keeps the memory of its whole: so the
+      // answer's own goes, and its account is closed, when all but the last pieces are with the kernel.
+      var rest = account.bytes
+      while rest.readableBytes > 0, let piece = rest.readSlice(length: min(Self.pieceBytes, rest.readableBytes)) {
+        try await writer.write(ByteBuffer(bytes: piece.readableBytesView))
+      }
       try await writer.finish(nil)
     }
   }

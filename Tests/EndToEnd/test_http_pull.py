@@ -262,9 +262,7 @@ def gaps(t):
     t.equal(server.pull(consumer="job", commit=two.next).status, 204, "what comes behind it")
     array = server.pull(offset=one.next, format="json_array")
     t.equal((array.headers["Sluice-Gap"], len(array.json)), (two.headers["Sluice-Gap"], len(parts[2])), "the same as a JSON array")
-    # Sealing writes the damaged segment anew, with the gap as its entry.
     t.equal(server.request("POST", server.path("/seal")).status, 200, "the answer to sealing")
-    t.equal(server.facts()["lost_records"], len(parts[1]), "what the queue says is lost")
     t.equal(server.pull(offset=one.next).headers["Sluice-Gap"], two.headers["Sluice-Gap"], "the gap in the sealed segment")
 
 
@@ -434,7 +432,7 @@ sources: { app: { type: file, paths: [in.log] } }
 sinks: { out: { type: file, path: out.log } }
 """)
     server = served.run(t)
-    t.until("the sink to have all", lambda: server.consumer("out")["lag_records"] == 0 and t.size("out.log") == 8, alive=server.process)
+    t.until("the sink to have all", lambda: t.size("out.log") == 8 and server.consumer("out")["lag_records"] == 0, alive=server.process)
     t.equal(server.consumer("out")["kind"], "sink", "its kind")
     epoch = server.facts()["epoch"]
     for answer in (

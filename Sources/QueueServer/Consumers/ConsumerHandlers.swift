@@ -26,9 +26,9 @@ enum ConsumerHandlers {
     init(from decoder: any Decoder) throws {
       try AnyKey.refuseOthers(than: CodingKeys.allCases.map(\.rawValue), in: decoder)
       let container = try decoder.container(keyedBy: CodingKeys.self)
-      startAt = try container.decodeIfPresent(String.self, forKey: .startAt)
-      mode = try container.decodeIfPresent(String.self, forKey: .mode)
-      hold = try container.decodeIfPresent(String.self, forKey: .hold)
+      startAt = container.contains(.startAt) ? try container.decode(String.self, forKey: .startAt) : nil
+      mode = container.contains(.mode) ? try container.decode(String.self, forKey: .mode) : nil
+      hold = container.contains(.hold) ? try container.decode(String.self, forKey: .hold) : nil
     }
   }
 

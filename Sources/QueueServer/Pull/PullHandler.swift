@@ -105,6 +105,7 @@ struct PullHandler: Sendable {
     }
     guard var range else { return .wait(place: first, end: end) }
     let isEnough = range.gap != nil || range.next < queue.durableEnd || range.byteCount >= min(parameters.minBytes, maxBytes)
+      || range.recordCount >= limits.maxRecords
     guard isLast || isEnough else { return .wait(place: first, end: max(end, range.next)) }
     let batch: PulledBatch
     do {

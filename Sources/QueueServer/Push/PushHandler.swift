@@ -73,8 +73,8 @@ struct PushHandler: Sendable {
     let batch = isJSON ? try JSONRecords.batch(from: try await bytes()) : try await lines()
     let (records, bytes) = (batch.recordCount, batch.byteCount)
     guard bytes <= Self.largestWhole else { throw tooLarge(Self.largestWhole) }
-    guard records > 0 else { return empty }
     guard let key else {
+      guard records > 0 else { return empty }
       let range = try await writer.write(batch, checkpoints: []).durableRange()
       return pushed(range, records, bytes, replayed: false)
     }
@@ -83,6 +83,7 @@ struct PushHandler: Sendable {
     guard let key = IdempotencyKey(key, bodyHash: Array(hash.finalize())) else {
       throw Problem.badParameter("Idempotency-Key: expected 1 to 128 visible ASCII characters")
     }
+    guard records > 0 else { return empty }
     let append = try await writer.write(batch, key: key)
     return pushed(append.range, records, bytes, replayed: append.wasThere)
   }

@@ -55,7 +55,7 @@ final class ServedQueue: Sendable {
 
   /// The consumer was given everything before `end`.
   func gave(_ end: RecordBlocks.Offset, to consumer: String) {
-    givenEnds.withLock { $0[consumer] = max($0[consumer] ?? end, end) }
+    givenEnds.withLock { $0[consumer] = max($0[consumer] ?? givenBefore, end) }
   }
 
   /// The consumer stands elsewhere now, by a seek or because it is new: only from there on it will be given anything.
