@@ -10,7 +10,7 @@ import Testing
   private func read(
     _ body: [UInt8], isCompressed: Bool, form: PullRequest.Form = .lines, records: Int = 5000, byteCount: Int = text.count, pieces size: Int
   ) throws(BodyReader.Damage) -> [UInt8] {
-    var reader = BodyReader(form: form, isCompressed: isCompressed, records: records, byteCount: byteCount)
+    let reader = BodyReader(form: form, isCompressed: isCompressed, records: records, byteCount: byteCount)
     var position = 0
     while position < body.count {
       let end = min(body.count, position + size)

@@ -2,8 +2,8 @@ internal import CBlockCodec
 internal import Glibc
 
 /// Reads a batch's body piece by piece and checks that it is what the headers announced: a body that breaks off, or holds something else,
-/// is an error and never a short batch.
-struct BodyReader: ~Copyable {
+/// is an error and never a short batch. A class: as a noncopyable value in an async function the optimizer of Swift 6.3 frees it twice.
+final class BodyReader {
   /// What is wrong with a body.
   struct Damage: Error {
     let reason: String
@@ -37,7 +37,7 @@ struct BodyReader: ~Copyable {
   deinit { if let gzip { gzip_reader_destroy(gzip) } }
 
   /// Takes the next piece.
-  mutating func take(_ bytes: UnsafeRawBufferPointer) throws(Damage) {
+  func take(_ bytes: UnsafeRawBufferPointer) throws(Damage) {
     guard let gzip else {
       try note(bytes)
       kept.append(contentsOf: bytes)
@@ -74,7 +74,7 @@ struct BodyReader: ~Copyable {
 
   /// Ends the body, which must be whole.
   /// - Returns: the records in the form asked for.
-  consuming func finish() throws(Damage) -> [UInt8] {
+  func finish() throws(Damage) -> [UInt8] {
     if gzip != nil, !hasEnded, seenBytes > 0 || byteCount > 0 { throw Damage(reason: "its gzip data breaks off") }
     guard seenBytes == byteCount else { throw Damage(reason: "it has \(seenBytes) bytes of lines instead of \(byteCount)") }
     // The last line may be one that had no line feed in its source.
@@ -84,7 +84,7 @@ struct BodyReader: ~Copyable {
     return gzip == nil && form == .gzip ? GzipWriter.member(of: kept) : kept
   }
 
-  private mutating func takeInflated(_ count: Int) throws(Damage) {
+  private func takeInflated(_ count: Int) throws(Damage) {
     guard count > 0 else { return }
     let failure = scratch.withUnsafeBytes { bytes -> Damage? in
       do throws(Damage) { try note(UnsafeRawBufferPointer(rebasing: bytes[..<count])) } catch { return error }
@@ -94,7 +94,7 @@ struct BodyReader: ~Copyable {
     if form == .lines { kept.append(contentsOf: scratch[..<count]) }
   }
 
-  private mutating func note(_ bytes: UnsafeRawBufferPointer) throws(Damage) {
+  private func note(_ bytes: UnsafeRawBufferPointer) throws(Damage) {
     guard let last = bytes.last else { return }
     seenBytes += bytes.count
     guard seenBytes <= byteCount else { throw Damage(reason: "it has more than the announced \(byteCount) bytes of lines") }

@@ -27,7 +27,7 @@ extension QueueClient {
     guard batch.byteCount <= limit else {
       throw notSluice("it announces a batch of \(batch.byteCount) bytes, where \(limit) is the most")
     }
-    var reader = BodyReader(form: pull.form, isCompressed: encoding == "gzip", records: batch.records, byteCount: batch.byteCount)
+    let reader = BodyReader(form: pull.form, isCompressed: encoding == "gzip", records: batch.records, byteCount: batch.byteCount)
     do {
       for try await piece in response.body {
         var damage: BodyReader.Damage?
