@@ -70,14 +70,19 @@ import Testing
 
   @Test func `answers share a bounded memory`() throws {
     let budget = ResponseBudget(total: 64 << 20)
-    #expect(try budget.allowance(64 << 20) == 64 << 20)
-    budget.take(40 << 20)
-    #expect(try budget.allowance(64 << 20) == 3 << 20)
-    #expect(try budget.allowance(1000) == 1000)
-    budget.take(24 << 20)
-    #expect(throws: Problem.self) { try budget.allowance(1) }
-    budget.giveBack(64 << 20)
-    #expect(try budget.allowance(64 << 20) == 64 << 20)
+    do {
+      let first = try budget.share(of: 64 << 20)
+      #expect(first.byteCount == 64 << 20)
+      first.resize(to: 40 << 20)
+      let second = try budget.share(of: 64 << 20)
+      #expect(second.byteCount == 3 << 20)
+      #expect(try budget.share(of: 1000).byteCount == 1000)
+      second.resize(to: 24 << 20)
+      #expect(throws: Problem.self) { try budget.share(of: 1) }
+      withExtendedLifetime((first, second)) {}
+    }
+    #expect(try budget.share(of: 64 << 20).byteCount == 64 << 20)
+    #expect(budget.inUse == 0)
   }
 
   @Test func `times of RFC 3339`() {

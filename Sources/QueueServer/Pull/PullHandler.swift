@@ -7,7 +7,7 @@ internal import SegmentQueue
 /// `GET …/records`: commits what the client says it has done, then answers with what is there, or waits for it.
 struct PullHandler: Sendable {
   private enum Look: Sendable {
-    case answer(PulledBatch)
+    case answer(PulledBatch, ResponseBudget.Share)
     /// Nothing, or too little, up to this durable end; `place` is where the answer would begin.
     case wait(place: RecordBlocks.Offset, end: RecordBlocks.Offset)
   }
@@ -30,10 +30,12 @@ struct PullHandler: Sendable {
     var isLast = parameters.wait == .zero
     let place = try await start()
     while true {
-      let allowed = try server.budget.allowance(parameters.limits.maxBytes)
-      let look = try await server.pool.run { [isLast] in try self.look(from: place, maxBytes: allowed, isLast: isLast) }
+      let look = try await server.pool.run { [isLast] in
+        // Here, where only a few are at work at a time: who waits for a thread needs no memory yet.
+        try self.look(from: place, within: try server.budget.share(of: parameters.limits.maxBytes), isLast: isLast)
+      }
       switch look {
-      case .answer(let batch): return answer(batch)
+      case .answer(let batch, let share): return answer(batch, share)
       case .wait(let place, let end):
         if isLast { return nothing(at: place) }
         switch try await server.waits.wait(for: queue, beyond: end, until: deadline, connection: call.context.connection) {
@@ -71,8 +73,9 @@ struct PullHandler: Sendable {
   }
 
   /// Blocking.
-  private func look(from place: RecordBlocks.Offset?, maxBytes: Int, isLast: Bool) throws -> Look {
+  private func look(from place: RecordBlocks.Offset?, within share: ResponseBudget.Share, isLast: Bool) throws -> Look {
     var limits = parameters.limits
+    let maxBytes = share.byteCount
     limits.maxBytes = maxBytes
     // Before the look: what comes after it ends the wait.
     let end = queue.durableEnd
@@ -104,7 +107,8 @@ struct PullHandler: Sendable {
       throw Problem(error, of: served.name)
     }
     guard var range else { return .wait(place: first, end: end) }
-    let isEnough = range.gap != nil || range.next < queue.durableEnd || range.byteCount >= min(parameters.minBytes, maxBytes)
+    let isEnough =
+      range.gap != nil || range.next < queue.durableEnd || range.byteCount >= min(parameters.minBytes, maxBytes)
       || range.recordCount >= limits.maxRecords
     guard isLast || isEnough else { return .wait(place: first, end: max(end, range.next)) }
     let batch: PulledBatch
@@ -119,7 +123,8 @@ struct PullHandler: Sendable {
       batch = try PulledBatch(range, format: parameters.format, gzip: parameters.acceptsGzip)
     }
     if let consumer { served.gave(range.next, to: consumer.name) }
-    return .answer(batch)
+    share.resize(to: batch.body.readableBytes)
+    return .answer(batch, share)
   }
 
   private func lostProblem(_ loss: QueueFiles.PendingLoss) -> Problem {
@@ -149,7 +154,7 @@ struct PullHandler: Sendable {
 
   // MARK: Answering
 
-  private func answer(_ batch: PulledBatch) -> Response {
+  private func answer(_ batch: PulledBatch, _ share: ResponseBudget.Share) -> Response {
     let range = batch.range
     var headers = headers(from: range.first, to: range.next, records: range.recordCount, bytes: range.byteCount, lag: range.lag)
     headers[.contentType] = batch.contentType
@@ -158,7 +163,27 @@ struct PullHandler: Sendable {
       headers[.gap] = "\(range.first)-\(end);\(gap.reason.name);\(gap.records);\(gap.bytes)"
     }
     server.metrics.delivered(records: range.recordCount, bytes: range.byteCount, of: served.name)
-    return Response(status: .ok, headers: headers, body: server.budgeted(batch.body))
+    return Response(status: .ok, headers: headers, body: Self.body(batch.body, share))
+  }
+
+  private static let pieceBytes = (least: 16 << 10, most: 256 << 10)
+
+  /// A body that keeps its share until it is written, or given up.
+  private static func body(_ bytes: ByteBuffer, _ share: ResponseBudget.Share) -> ResponseBody {
+    // What goes to the kernel at once needs no account, and goes out with its head in one piece.
+    if bytes.readableBytes <= 32 << 10 { return ResponseBody(byteBuffer: bytes) }
+    return ResponseBody(contentLength: bytes.readableBytes) { writer in
+      // In pieces, since a write waits for the pieces before it only, and smaller ones towards the end. Copied, since a piece keeps the
+      // memory of its whole. So all but a last small piece is with the kernel when the answer's memory goes, and its share.
+      var rest = bytes
+      while rest.readableBytes > 0 {
+        let length = min(rest.readableBytes, pieceBytes.most, max(pieceBytes.least, rest.readableBytes / 4))
+        guard let piece = rest.readSlice(length: length) else { preconditionFailure("the rest has that many bytes") }
+        try await writer.write(ByteBuffer(bytes: piece.readableBytesView))
+      }
+      withExtendedLifetime(share) {}
+      try await writer.finish(nil)
+    }
   }
 
   private func nothing(at place: RecordBlocks.Offset) -> Response {
