@@ -191,7 +191,7 @@ def idle(t):
     t.sluice("queue", "verify", "q")
 
 
-@test("list, show, cat, pull and verify work on a held queue; what writes names the holder")
+@test("list, show, cat, pull and verify work on a held queue; what writes asks the holder, or names it")
 def held(t):
     t.write("in.log", b"one\ntwo\n")
     t.pipeline(COPY)
@@ -203,14 +203,18 @@ def held(t):
     t.contains(t.sluice("queue", "show", "q"), f"pid {run.pid}", "show")
     t.contains(t.sluice("queue", "list", "."), f"pid {run.pid}", "list")
     t.sluice("queue", "verify", "q")
-    for arguments in (
-        ("push", "q"), ("pull", "q", "--consumer", "job", "--create", "--commit"), ("queue", "seek", "q", "out", "oldest"), ("queue", "seal", "q"),
-        ("queue", "trim", "q", "--before", "newest"),
-    ):
-        process = t.start_sluice(*arguments)
-        t.equal(process.wait(20), 4, f"exit code of {' '.join(arguments)}\n{process.stderr_tail}")
-        t.contains(process.stderr, f"pid {run.pid}", f"{' '.join(arguments)} names the holder")
-        t.contains(process.stderr, "stop", f"{' '.join(arguments)} names the remedy")
+    # What the process itself can do it is asked to, by the socket in the queue's directory.
+    t.equal(t.sluice("pull", "q", "--consumer", "job", "--create", "--commit"), "one\ntwo\n", "pull --commit")
+    t.equal({one["name"]: one["cursor"] for one in t.show()["consumers"]}["job"], 2, "the cursor of who pulled")
+    t.contains(t.sluice("queue", "seal", "q"), "sealed", "seal")
+    process = t.start_sluice("queue", "seek", "q", "out", "oldest")
+    t.equal(process.wait(20), 2, f"exit code of seek of a sink's consumer\n{process.stderr_tail}")
+    t.contains(process.stderr, "sink", "seek says whose consumer it is")
+    # What only the files can answer needs them.
+    process = t.start_sluice("queue", "trim", "q", "--before", "newest")
+    t.equal(process.wait(20), 4, f"exit code of trim\n{process.stderr_tail}")
+    t.contains(process.stderr, f"pid {run.pid}", "trim names the holder")
+    t.contains(process.stderr, "stop", "trim names the remedy")
     with open(t.path("in.log"), "ab") as log:
         log.write(b"three\n")
     t.until("the run to go on", lambda: t.size("out.log") == 14, alive=run)
