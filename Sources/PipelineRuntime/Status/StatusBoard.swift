@@ -58,7 +58,7 @@ final class StatusBoard: Sendable {
           lagBytes: Double(consumer.lagBytes), lagGrowth: state.lags[consumer.name]?.perSecond ?? 0)
       }
       let forecast = QueueForecast(
-        options: queue.options, storedBytes: Double(queueStatus.storedBytes), diskRoom: queueStatus.diskRoom.map(Double.init),
+        options: queue.options, storedBytes: Double(queueStatus.storedBytes), diskRoom: queueStatus.diskRoom.map { Double($0) },
         inflow: state.inflow.perSecond, readers: readers,
         isFull: queueStatus.isFull, fullBecauseOf: queueStatus.fullBecauseOf)
       return (
