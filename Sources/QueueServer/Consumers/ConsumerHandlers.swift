@@ -8,9 +8,6 @@ internal import SegmentQueue
 
 /// The operations on a queue's consumers.
 enum ConsumerHandlers {
-  /// The most that a body of these operations may have.
-  private static let largestBody = 64 << 10
-
   // MARK: Bodies
 
   private struct Wish: Decodable {
@@ -54,14 +51,6 @@ enum ConsumerHandlers {
     }
   }
 
-  private static func body<Value: Decodable>(_ type: Value.Type, of call: Call) async throws -> Value {
-    let body: ByteBuffer
-    do { body = try await call.request.body.collect(upTo: largestBody) } catch is NIOTooManyBytesError {
-      throw Problem(.contentTooLarge, "body_too_large", "the body of this operation has at most \(largestBody >> 10) KiB")
-    }
-    return try JSONAnswer.decode(type, from: body)
-  }
-
   // MARK: Operations
 
   static func list(_ call: Call) async throws -> Response {
@@ -82,7 +71,7 @@ enum ConsumerHandlers {
         .unprocessableContent, "bad_name",
         "a consumer's name has 1 to 64 of a-z, 0-9, '.', '_', '-', begins with a letter or digit, and doesn't end in .files or .tmp")
     }
-    let wish = try await body(Wish.self, of: call)
+    let wish = try await call.body(as: Wish.self)
     if let mode = wish.mode, mode != "cursor" {
       throw Problem(.unprocessableContent, "unsupported_mode", "mode: this version knows 'cursor' only, got '\(mode.prefix(64))'")
     }
@@ -115,7 +104,7 @@ enum ConsumerHandlers {
 
   static func commit(_ call: Call) async throws -> Response {
     let (served, name) = (try call.queue(), try call.variable("consumer"))
-    let place = try PullParameters.offset(try await body(CommitBody.self, of: call).offset, parameter: "offset")
+    let place = try PullParameters.offset(try await call.body(as: CommitBody.self).offset, parameter: "offset")
     return try await call.server.pool.run {
       let consumer = try served.pullConsumer(name)
       try served.commit(consumer, at: place)
@@ -125,7 +114,7 @@ enum ConsumerHandlers {
 
   static func seek(_ call: Call) async throws -> Response {
     let (served, name) = (try call.queue(), try call.variable("consumer"))
-    let to = try await body(SeekBody.self, of: call).to
+    let to = try await call.body(as: SeekBody.self).to
     return try await call.server.pool.run {
       let consumer = try served.pullConsumer(name)
       let place = try startAtPlace(to, parameter: "to", served)

@@ -61,11 +61,7 @@ enum QueueHandlers {
       var records: Int
     }
     let served = try call.queue()
-    let body: ByteBuffer
-    do { body = try await call.request.body.collect(upTo: 64 << 10) } catch is NIOTooManyBytesError {
-      throw Problem(.contentTooLarge, "body_too_large", "the body of this operation has at most 64 KiB")
-    }
-    let sink = try JSONAnswer.decode(Wish.self, from: body).sink
+    let sink = try await call.body(as: Wish.self).sink
     let known = try await served.deadLetterFacts().map(\.sink)
     guard known.contains(sink), let putBack = served.attachments.putBack else {
       throw Problem(

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import NIOCore
 
 /// One operation of the API: what the router, the access check and the OpenAPI document all know of it.
 struct Endpoint: Sendable {
@@ -74,6 +75,16 @@ struct Call: Sendable {
 
   /// The queue that the path names.
   func queue() throws -> ServedQueue { try server.shelf.queue(named: variable("queue")) }
+
+  /// The body as JSON; an absent one is an empty object.
+  func body<Value: Decodable>(as type: Value.Type) async throws -> Value {
+    let limit = 64 << 10
+    let body: ByteBuffer
+    do { body = try await request.body.collect(upTo: limit) } catch is NIOTooManyBytesError {
+      throw Problem(.contentTooLarge, "body_too_large", "the body of this operation has at most \(limit >> 10) KiB")
+    }
+    return try JSONAnswer.decode(type, from: body)
+  }
 
   /// A variable part of the path.
   func variable(_ name: String) throws -> String {
