@@ -39,7 +39,8 @@ struct PullHandler: Sendable {
       case .wait(let place, let end):
         if isLast { return nothing(at: place) }
         switch try await server.waits.wait(for: queue, beyond: end, until: deadline, connection: call.context.connection) {
-        case .clientGone: throw ClientGone()
+        // Who has only closed the sending half still reads this.
+        case .clientGone: return nothing(at: place)
         case .stopping: isLast = true
         case .recordsOrTime: isLast = deadline <= .now
         }
@@ -115,11 +116,7 @@ struct PullHandler: Sendable {
     do {
       batch = try PulledBatch(range, format: parameters.format, gzip: parameters.acceptsGzip)
     } catch {
-      // A block whose checksums are right and whose data isn't what its header says: its records are lost, and told as lost.
-      range.gap = Gap(reason: .corruptBlock, records: UInt64(range.recordCount), bytes: UInt64(range.byteCount), firstTime: 0, lastTime: 0)
-      range.gapEnd = range.next
-      range.slices = []
-      (range.recordCount, range.byteCount) = (0, 0)
+      range.endAtDamage()
       batch = try PulledBatch(range, format: parameters.format, gzip: parameters.acceptsGzip)
     }
     if let consumer { served.gave(range.next, to: consumer.name) }
@@ -199,6 +196,3 @@ struct PullHandler: Sendable {
     ]
   }
 }
-
-/// The client has closed its connection: there is nobody to answer.
-struct ClientGone: Error {}

@@ -17,6 +17,33 @@ struct PulledBatch: Sendable {
     var byteCount = 0
     /// What is durable behind `next`.
     var lag: (records: UInt64, bytes: UInt64)
+
+    /// Ends the batch before a block whose checksums are right and whose data isn't what its header says. When nothing is before it, its
+    /// records are the batch's gap: they are lost, and its neighbours are not.
+    mutating func endAtDamage() {
+      var kept: [BlockSlice] = []
+      var keptBytes = 0
+      var lost = 0
+      for slice in slices {
+        do throws(BlockDamage) { keptBytes += try slice.lines().count } catch {
+          if kept.isEmpty && gap == nil {
+            let header = slice.block.header
+            lost = slice.recordCount
+            gap = Gap(
+              reason: .corruptBlock, records: UInt64(lost), bytes: 0, firstTime: header.firstTime, lastTime: header.lastTime)
+            gapEnd = slice.range.upperBound
+          }
+          break
+        }
+        kept.append(slice)
+      }
+      let keptRecords = kept.reduce(0) { $0 + $1.recordCount }
+      next = kept.last?.range.upperBound ?? gapEnd ?? first
+      lag.records += UInt64(recordCount - keptRecords - lost)
+      // How many bytes the lost lines had nobody knows: they stay among what is behind.
+      lag.bytes += UInt64(byteCount - keptBytes)
+      (slices, recordCount, byteCount) = (kept, keptRecords, keptBytes)
+    }
   }
 
   let range: Range

@@ -77,6 +77,4 @@ final class WaitRoom: Sendable {
     }
     for wait in waits { wait.cancel() }
   }
-
-  var isStopping: Bool { state.withLock { $0.isStopping } }
 }
