@@ -131,7 +131,7 @@ struct DeliveryMachine {
     batch = nil
   }
 
-  /// Where the log that is delivered ends for now.
+  /// Where the log that is delivered ends at present.
   private func end(_ facts: DeliveryFacts) -> Offset {
     switch log {
     case .queue: facts.durableEnd
