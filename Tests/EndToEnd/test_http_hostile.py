@@ -415,6 +415,10 @@ def half_closed(t):
     data = f"POST {server.path('/records')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     answer = exchange(server, data, half_close=True)
     t.true(answer.startswith(b"HTTP/1.1 200 "), f"the answer to a push whose client closed his half, found {answer!r}")
+    data = f"GET {server.path('/records', offset='newest', wait='50s')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    answer = exchange(server, data, half_close=True)
+    t.true(answer.startswith(b"HTTP/1.1 204 "), f"the answer to who waits and closes his half: his wait ends, found {answer!r}")
+    t.equal(server.metric("sluice_http_waiting_requests"), 0, "requests that wait")
 
 
 @test("three thousand clients that break off in the middle, with a reset, leave nothing behind", seconds=180)
