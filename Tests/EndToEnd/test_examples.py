@@ -45,19 +45,38 @@ def parts(t, folder, suffix):
     return [line for name in names for line in t.read(os.path.join(folder, name)).split(b"\n")[:-1]]
 
 
-def run_killed(t, command, kills, **environment):
-    """Runs a script again and again, killed at random, then once to its end; gives how often it was killed in the middle."""
-    killed = 0
-    for _ in range(kills):
+def run_killed(t, command, kills, feed, **environment):
+    """Runs a script again and again, each time with new work from `feed` and killed at random, until that many kills have met it at work; then once to its end."""
+    met = runs = 0
+    # How long it takes by itself: the kills come within that.
+    takes = 0.2
+    while met < kills:
+        runs += 1
+        t.true(runs < 20 * kills + 20, f"of {runs} kills {met} met the script at work, at {takes:.3f} s a run")
+        feed()
         script = start_script(t, *command, **environment)
-        deadline = time.monotonic() + t.random.random() * 0.4
+        began = time.monotonic()
+        deadline = began + t.random.random() * takes
         while script.is_running and time.monotonic() < deadline:
             time.sleep(0.002)
-        killed += script.is_running
+        if script.is_running:
+            met += 1
+        else:
+            takes = time.monotonic() - began
         end_group(script)
     script = start_script(t, *command, **environment)
     t.equal(script.wait(120), 0, f"exit code of {command[0]}\n{script.stderr_tail}")
-    return killed
+
+
+def feeder(t, server, expected, count):
+    """Pushes `count` more lines at each call, and notes them."""
+
+    def feed():
+        lines = [line[:-1] for line in corpus.lines(count, t.seed, first=len(expected))]
+        server.pushed(lines)
+        expected.extend(lines)
+
+    return feed
 
 
 def kills(t):
@@ -70,17 +89,12 @@ def cron_curl(t):
     server = served.serve(t)
     listen = f"127.0.0.1:{server.port}"
     expected = []
-    killed = 0
     for part in range(5):
-        lines = [line[:-1] for line in corpus.lines(4000, t.seed, first=len(expected))]
-        server.pushed(lines)
-        expected += lines
-        killed += run_killed(t, [example("cron-curl.sh"), t.path("batches")], kills(t) // 5, QUEUE_URL=server.url + server.path())
+        run_killed(t, [example("cron-curl.sh"), t.path("batches")], kills(t) // 5, feeder(t, server, expected, 400), QUEUE_URL=server.url + server.path())
         t.same_lines(expected, parts(t, "batches", ".log"), f"after {part + 1} rounds")
         t.equal(server.consumer("cron")["lag_records"], 0, "what is not committed")
         server.process.kill()
         server = served.serve(t, listen=listen)
-    t.note(f"killed in the middle {killed} times")
 
 
 @test("once.sh: killed half-way and run again, each record was processed once", seconds=180)
@@ -88,16 +102,12 @@ def once(t):
     os.mkdir(t.path("done"))
     server = served.serve(t)
     expected = []
-    # Enough batches that kills fall between all of its steps.
-    for _ in range(12):
-        lines = [line[:-1] for line in corpus.lines(6000, t.seed, first=len(expected))]
-        server.pushed(lines)
-        expected += lines
-    killed = run_killed(t, [example("once.sh"), t.path("done"), "sed 's/^/done /'"], kills(t), QUEUE_URL=server.url + server.path())
+    command = [example("once.sh"), t.path("done"), "sed 's/^/done /'"]
+    # Several batches each time, so that kills fall between all of its steps.
+    run_killed(t, command, kills(t), feeder(t, server, expected, 6000), QUEUE_URL=server.url + server.path())
     t.same_lines([b"done " + line for line in expected], parts(t, "done", ".part"), "what was processed")
     t.equal(server.consumer("once")["lag_records"], 0, "what is not committed")
-    t.true(killed, "a kill met it at work, or this test shows nothing")
-    t.note(f"killed in the middle {killed} times, {len(os.listdir(t.path('done')))} files")
+    t.note(f"killed in the middle {kills(t)} times, {len(os.listdir(t.path('done')))} files")
 
 
 @test("pull.py takes what comes, waits for a restarting server, tells losses, and ends with Ctrl-C")
@@ -189,10 +199,7 @@ def hdfs(t):
         return [line for name in names for line in cluster.read(f"/logs/app/{name}").split(b"\n")[:-1]]
 
     for _ in range(3):
-        lines = [line[:-1] for line in corpus.lines(20_000, t.seed, first=len(expected))]
-        server.pushed(lines)
-        expected += lines
-        run_killed(t, command, 5, **environment)
+        run_killed(t, command, 5, feeder(t, server, expected, 5000), **environment)
         t.same_lines(expected, in_hdfs(), "the lines in HDFS")
     t.equal(server.consumer("hdfs")["lag_records"], 0, "what is not committed")
     t.note(f"{len(expected)} lines in {len(cluster.list('/logs/app'))} files")

@@ -300,7 +300,7 @@ import Testing
     let runner = fixture.runner(queue, sinks: [plan(rejects, "http") { $0.batch.maxRecords = 10 }], bounds: bounds)
     let run = Task { await runner.run(until: .forever) }
     let isThere = { runner.status().deadLetters?.isFull == true || runner.status().sinks[0].cursor == queue.durableEnd }
-    for _ in 0..<6 where !isThere() { await eventually(isThere) }
+    await eventually(isThere)
     run.cancel()
     _ = await run.value
     await queue.close()
@@ -334,7 +334,7 @@ import Testing
     try await queue.writer(source: "source").writeDurably(lines)
     let runner = fixture.runner(queue, sinks: [plan(sink, "http") { $0.batch.maxRecords = 10 }])
     let run = Task { await runner.run(until: .drained(timeout: nil)) }
-    for _ in 0..<6 where runner.status().deadLetters?.isFull != true { await eventually { runner.status().deadLetters?.isFull == true } }
+    await eventually { runner.status().deadLetters?.isFull == true }
     await runner.sinkProgress[0].wait { $0.activity == .settingAside }
     isOpen.change { $0 = true }
     let count = try await runner.deadLetters.putBack(sink: "http")

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Testing
 
 @testable import PipelineRuntime
 
@@ -28,8 +29,14 @@ final class ThreadGate: @unchecked Sendable {  // semaphores are made for severa
   func entered() async { await hasEntered.wait { $0 } }
 }
 
-/// Looks again until it is so, at most for some seconds: for what only the kernel or a deinit can tell.
-func eventually(_ condition: () -> Bool) async {
-  let deadline = ContinuousClock.now + .seconds(10)
-  while !condition(), ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(1)) }
+/// Looks again until it is so: for what only the kernel or a deinit can tell. That it never comes is a failure, told after a minute.
+func eventually(sourceLocation: SourceLocation = #_sourceLocation, _ condition: () -> Bool) async {
+  let deadline = ContinuousClock.now + .seconds(60)
+  while !condition() {
+    guard ContinuousClock.now < deadline else {
+      Issue.record("it was not so within a minute", sourceLocation: sourceLocation)
+      return
+    }
+    try? await Task.sleep(for: .milliseconds(1))
+  }
 }
