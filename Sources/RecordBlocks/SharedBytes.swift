@@ -11,11 +11,14 @@ public struct SharedBytes: Sendable {
 
     /// Room for `capacity` bytes, not initialised.
     public init(capacity: Int) {
-      base = .allocate(byteCount: max(capacity, 1), alignment: 64)
       self.capacity = capacity
+      base =
+        LargeStorages.size(for: capacity).map { LargeStorages.shared.take($0) } ?? .allocate(byteCount: max(capacity, 1), alignment: 64)
     }
 
-    deinit { base.deallocate() }
+    deinit {
+      if let size = LargeStorages.size(for: capacity) { LargeStorages.shared.give(base, size) } else { base.deallocate() }
+    }
   }
 
   let storage: Storage

@@ -1,6 +1,5 @@
 internal import HTTPTypes
 internal import Hummingbird
-internal import NIOCore
 internal import RecordBlocks
 internal import SegmentQueue
 
@@ -120,7 +119,7 @@ struct PullHandler: Sendable {
       batch = try PulledBatch(range, format: parameters.format, gzip: parameters.acceptsGzip)
     }
     if let consumer { served.gave(range.next, to: consumer.name) }
-    share.resize(to: batch.body.readableBytes)
+    share.resize(to: AnswerBody.memoryByteCount(of: batch.pieces))
     return .answer(batch, share)
   }
 
@@ -160,27 +159,7 @@ struct PullHandler: Sendable {
       headers[.gap] = "\(range.first)-\(end);\(gap.reason.name);\(gap.records);\(gap.bytes)"
     }
     server.metrics.delivered(records: range.recordCount, bytes: range.byteCount, of: served.name)
-    return Response(status: .ok, headers: headers, body: Self.body(batch.body, share))
-  }
-
-  private static let pieceBytes = (least: 16 << 10, most: 256 << 10)
-
-  /// A body that keeps its share until it is written, or given up.
-  private static func body(_ bytes: ByteBuffer, _ share: ResponseBudget.Share) -> ResponseBody {
-    // What goes to the kernel at once needs no account, and goes out with its head in one piece.
-    if bytes.readableBytes <= 32 << 10 { return ResponseBody(byteBuffer: bytes) }
-    return ResponseBody(contentLength: bytes.readableBytes) { writer in
-      // In pieces, since a write waits for the pieces before it only, and smaller ones towards the end. Copied, since a piece keeps the
-      // memory of its whole. So all but a last small piece is with the kernel when the answer's memory goes, and its share.
-      var rest = bytes
-      while rest.readableBytes > 0 {
-        let length = min(rest.readableBytes, pieceBytes.most, max(pieceBytes.least, rest.readableBytes / 4))
-        guard let piece = rest.readSlice(length: length) else { preconditionFailure("the rest has that many bytes") }
-        try await writer.write(ByteBuffer(bytes: piece.readableBytesView))
-      }
-      withExtendedLifetime(share) {}
-      try await writer.finish(nil)
-    }
+    return Response(status: .ok, headers: headers, body: AnswerBody.of(batch.pieces, share))
   }
 
   private func nothing(at place: RecordBlocks.Offset) -> Response {

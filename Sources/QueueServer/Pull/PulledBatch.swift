@@ -1,4 +1,3 @@
-internal import NIOCore
 internal import PipelineCore
 internal import RecordBlocks
 internal import SegmentQueue
@@ -47,7 +46,8 @@ struct PulledBatch: Sendable {
   }
 
   let range: Range
-  let body: ByteBuffer
+  /// The body, in pieces that stand one after the other: blocks as they are in memory.
+  let pieces: [SharedBytes]
   let contentType: String
   /// One gzip member; else as it is.
   let isGzip: Bool
@@ -81,28 +81,19 @@ struct PulledBatch: Sendable {
     case .lines:
       // Most lines are UTF-8; without a charset many clients read another one.
       contentType = "text/plain; charset=utf-8"
-      if gzip {
-        var parts: [DeflatedLines] = []
-        for slice in range.slices { parts.append(try slice.deflated()) }
-        body = Self.joined(parts)
-      } else {
-        var buffer = ByteBufferAllocator().buffer(capacity: range.byteCount)
-        for slice in range.slices { try slice.lines().withUnsafeBytes { _ = buffer.writeBytes($0) } }
-        body = buffer
-      }
+      var parts: [DeflatedLines] = []
+      var lines: [SharedBytes] = []
+      for slice in range.slices { if gzip { parts.append(try slice.deflated()) } else { lines.append(try slice.lines()) } }
+      pieces = gzip ? GzipMember(joining: parts).pieces : lines
     case .jsonArray:
       contentType = "application/json"
       var writer = JSONArrayWriter(lineBytes: range.byteCount)
       for slice in range.slices { writer.append(try slice.lines()) }
       writer.finish()
-      body = gzip ? Self.joined([writer.bytes.withUnsafeBytes { BlockCodec.shared.deflate($0) }]) : ByteBuffer(bytes: writer.bytes)
+      pieces =
+        gzip
+        ? GzipMember(joining: [writer.bytes.withUnsafeBytes { BlockCodec.shared.deflate($0) }]).pieces
+        : [SharedBytes(copying: writer.bytes)]
     }
-  }
-
-  private static func joined(_ parts: [DeflatedLines]) -> ByteBuffer {
-    let member = GzipMember(joining: parts)
-    var buffer = ByteBufferAllocator().buffer(capacity: member.byteCount)
-    for piece in member.pieces { piece.withUnsafeBytes { _ = buffer.writeBytes($0) } }
-    return buffer
   }
 }
