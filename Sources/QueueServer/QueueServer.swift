@@ -3,6 +3,8 @@ internal import Hummingbird
 internal import HummingbirdCore
 public import Logging
 internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
 public import PipelineCore
 public import SegmentQueue
 internal import ServiceLifecycle
@@ -60,11 +62,15 @@ public final class QueueServer: Sendable {
   @discardableResult
   public func listen(on address: ServerAddress) async throws(ListenError) -> String {
     let (bound, promise) = AsyncThrowingStream<String, any Error>.makeStream()
-    let application = makeApplication(address) { promise.yield($0) }
-    var quiet = core.logger
-    // Hummingbird's own lines are about its insides.
-    quiet.logLevel = max(quiet.logLevel, .warning)
-    let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [application], logger: quiet))
+    let group: ServiceGroup
+    do {
+      var quiet = core.logger
+      quiet.logLevel = max(quiet.logLevel, .warning)
+      let server = try makeServer(address) { promise.yield($0) }
+      group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [server], logger: quiet))
+    } catch {
+      throw ListenError(address, error)
+    }
     let task = Task {
       do {
         try await group.run()
@@ -105,23 +111,39 @@ public final class QueueServer: Sendable {
     await core.pool.shutDown()
   }
 
-  private func makeApplication(_ address: ServerAddress, onBound: @escaping @Sendable (String) -> Void)
-    -> Application<ServerResponder>
-  {
+  /// A server for one address. Not a Hummingbird `Application`, whose clock for the `Date` header ticks each second also when nobody asks.
+  private func makeServer(_ address: ServerAddress, onBound: @escaping @Sendable (String) -> Void) throws -> any Service {
+    let responder = ServerResponder(core, Endpoints.all, sites: SiteRule(address: address, hasTokens: core.tokens != nil))
+    let date = HTTPDate()
     var quiet = core.logger
+    // Hummingbird's own lines are about its insides.
     quiet.logLevel = max(quiet.logLevel, .warning)
-    return Application(
-      responder: ServerResponder(core, Endpoints.all, sites: SiteRule(address: address, hasTokens: core.tokens != nil)),
-      server: .limited(core.limits.connections, tls: address.isUnix ? nil : core.tls, counts: core.connections) {
-        [clients = core.clients] in
-        [clients.makeHandler()]
-      },
-      configuration: ApplicationConfiguration(
-        address: address.bindAddress, serverName: nil, backlog: 4096,
-        availableConnectionsDelegate: MaximumAvailableConnections(core.limits.connections.maxConnections, logger: quiet)),
-      onServerRunning: { channel in onBound(channel.localAddress?.text ?? address.description) }, logger: quiet)
+    let clients = core.clients
+    let builder = HTTPServerBuilder.limited(core.limits.connections, tls: address.isUnix ? nil : core.tls, counts: core.connections) {
+      [clients.makeHandler()]
+    }
+    let configuration = ServerConfiguration(
+      address: address.bindAddress, backlog: 4096,
+      availableConnectionsDelegate: MaximumAvailableConnections(core.limits.connections.maxConnections, logger: quiet))
+    return try builder.buildServer(configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet) {
+      [quiet] (request, writer: consuming ResponseWriter, channel) in
+      let context = ServerContext(source: ApplicationRequestContextSource(channel: channel, logger: quiet))
+      var response = try await responder.respond(to: request, context: context)
+      response.headers[.date] = date.text
+      do {
+        try await writer.write(response: response.head, body: response.body)
+      } catch is HTTPParserError {
+        // As itself it would be answered, on top of this answer.
+        throw UnreadableWhileAnswered()
+      }
+    } onServerRunning: { channel in
+      onBound(channel.localAddress?.text ?? address.description)
+    }
   }
 }
+
+/// The client sent what is no HTTP while it was answered.
+private struct UnreadableWhileAnswered: Error {}
 
 extension SocketAddress {
   fileprivate var text: String? {

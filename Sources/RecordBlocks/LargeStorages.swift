@@ -1,19 +1,20 @@
 internal import Glibc
 
-/// Memory of large buffers that nobody refers to any more, kept for the next ones: fresh memory costs a page fault for each 4 KiB, which
-/// is more than copying them.
+/// Memory of large buffers, kept for the next ones when nobody refers to it any more: fresh memory costs a page fault for each 4 KiB, which
+/// is more than copying them, and the general allocator keeps what such buffers leave in pieces that fit nobody.
 ///
-/// Sizes are powers of two, so that a buffer fits who asks for a little less.
+/// Four sizes for each power of two, so that a buffer fits who asks for a little less, and less than a quarter of it is never used.
 ///
 /// Under a lock of pthreads, not `Synchronization.Mutex`: the thread sanitizer doesn't see that one's futex.
 final class LargeStorages: @unchecked Sendable {  // the members are only touched between lock and unlock
-  static let shared = LargeStorages(maximumIdleByteCount: 16 << 20)
+  static let shared = LargeStorages(maximumIdleByteCount: 8 << 20)
 
-  /// From 128 KiB to 1 MiB.
-  private static let exponents = 17...20
+  private static let least = 16 << 10
+  private static let most = 1 << 20
+
   private let maximumIdleByteCount: Int
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private var idle: [[UnsafeMutableRawPointer]] = exponents.map { _ in [] }
+  private var idle: [Int: [UnsafeMutableRawPointer]] = [:]
   /// What is kept now.
   private(set) var idleByteCount = 0
 
@@ -24,39 +25,42 @@ final class LargeStorages: @unchecked Sendable {  // the members are only touche
   }
 
   deinit {
-    for memory in idle.joined() { memory.deallocate() }
+    for (size, memory) in idle { for one in memory { munmap(one, size) } }
     pthread_mutex_destroy(mutex)
     mutex.deallocate()
   }
 
-  /// The size that memory for `byteCount` bytes has here; nil when it isn't kept.
+  /// The size that memory for `byteCount` bytes has here; nil when the general allocator serves it better.
   static func size(for byteCount: Int) -> Int? {
-    guard byteCount > 1 << (exponents.lowerBound - 1), byteCount <= 1 << exponents.upperBound else { return nil }
-    return 1 << max(exponents.lowerBound, Int.bitWidth - (byteCount - 1).leadingZeroBitCount)
+    guard byteCount > least, byteCount <= most else { return nil }
+    let step = (1 << (Int.bitWidth - 1 - (byteCount - 1).leadingZeroBitCount)) / 4
+    return (byteCount + step - 1) / step * step
   }
 
   /// Memory of `size` bytes, not initialised.
   func take(_ size: Int) -> UnsafeMutableRawPointer {
     let kept: UnsafeMutableRawPointer? = locked {
-      guard let memory = idle[Self.index(of: size)].popLast() else { return nil }
+      guard let memory = idle[size]?.popLast() else { return nil }
       idleByteCount -= size
       return memory
     }
-    return kept ?? .allocate(byteCount: size, alignment: 64)
+    if let kept { return kept }
+    guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
+      preconditionFailure("out of memory")
+    }
+    return memory
   }
 
   /// Gives back what ``take(_:)`` gave.
   func give(_ memory: UnsafeMutableRawPointer, _ size: Int) {
     let isKept = locked {
       guard idleByteCount + size <= maximumIdleByteCount else { return false }
-      idle[Self.index(of: size)].append(memory)
+      idle[size, default: []].append(memory)
       idleByteCount += size
       return true
     }
-    if !isKept { memory.deallocate() }
+    if !isKept { munmap(memory, size) }
   }
-
-  private static func index(of size: Int) -> Int { size.trailingZeroBitCount - exponents.lowerBound }
 
   private func locked<Result>(_ body: () -> Result) -> Result {
     pthread_mutex_lock(mutex)

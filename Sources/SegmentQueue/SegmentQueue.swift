@@ -297,14 +297,16 @@ public final class SegmentQueue: Sendable {
   public func synchronize() async throws {
     let now = clock.monotonic()
     var closed: [PendingBlock] = []
-    let waiting: [PendingBlock] = monitor.withLock { state in
+    let waiting: [(promise: BlockPromise, isGap: Bool)] = monitor.withLock { state in
       for source in Array(state.open.keys) { if let block = state.close(source, now: now) { closed.append(block) } }
       for (key, gap) in state.pendingGaps { state.lane.append(PendingBlock(gap, source: key.source)) }
       state.pendingGaps.removeAll()
       state.gapsDue = nil
       state.syncIsUrgent = true
-      let waiting = state.unsynced.compactMap(\.pending) + (state.writing.map { [$0] } ?? []) + state.lane
-      state.urgentBlock = waiting.last
+      let unwritten = (state.writing.map { [$0] } ?? []) + state.lane
+      let waiting =
+        state.unsynced.compactMap(\.promise).map { (promise: $0, isGap: false) } + unwritten.map { (promise: $0.promise, isGap: $0.isGap) }
+      state.urgentBlock = waiting.last?.promise
       return waiting
     }
     for block in closed { compress(block) }
@@ -313,7 +315,7 @@ public final class SegmentQueue: Sendable {
     var keptGap = false
     for block in waiting {
       do { try await waitUntilDurable(block.promise) } catch let error as QueueError where error.code == .full {
-        if case .gap = block.content { keptGap = true }
+        if block.isGap { keptGap = true }
       }
     }
     // A loss that found no room was kept for later: now it waits in the lane, as records do.

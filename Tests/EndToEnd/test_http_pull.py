@@ -32,6 +32,34 @@ def is_problem(t, answer, status, code, what):
 # Waiting
 
 
+@test("a server with nothing to do does nothing, however many pulls wait")
+def idle(t):
+    calls = t.path("calls")
+    server = served.serve(t, prefix=(t.program("strace"), "-D", "-f", "-qq", "-o", calls))
+    server.make_consumer("job")
+    waiting = [background(lambda: server.pull(consumer="job", wait="50s")) for _ in range(50)]
+    server.until_waiting(50)
+
+    def lines():
+        with open(calls, "rb") as file:
+            return file.read().count(b"\n")
+
+    # Each connection has a timer from its beginning that is set once more, and threads end that were idle for some seconds.
+    made = []
+    while len(made) < 7:
+        before = lines()
+        time.sleep(5)
+        made.append(lines() - before)
+        # The dispatch library looks at its own threads each second, with five calls.
+        if made[-1] < 100:
+            break
+    t.true(made[-1] < 100, f"an idle server soon makes hardly a system call in five seconds, found {made}")
+    server.pushed([b"at last"])
+    for one in waiting:
+        t.equal(one.result().lines, [b"at last"], "what a waiting pull gets")
+    t.note(f"system calls in five seconds: {made}")
+
+
 @test("a waiting pull is answered when a record is pushed, appended to a tailed file, or sent as a datagram")
 def wait_is_ended(t):
     port = free_port(socket.SOCK_DGRAM)

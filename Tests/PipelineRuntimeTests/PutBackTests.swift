@@ -128,6 +128,31 @@ import Testing
     #expect(Set(sink.sent.map(\.key)).isDisjoint(with: first.sent.map(\.key)))
   }
 
+  @Test func `after a crash exactly the dead letters in flight are sent again under their key`() async throws {
+    let fixture = RunFixture()
+    try await setAside(fixture, [one(rejecting([3, 4, 11]))])
+    _ = try await putBack(fixture, "http")
+    let hanging = ScriptedSink(.repeatsRange) { (_, _) async throws(DeliveryError) in
+      try? await untilCancelled()
+      throw DeliveryError(.retry(after: nil), "cancelled")
+    }
+    var bounds = ShutdownBounds.patient
+    bounds.sinks = .zero
+    let queue = try fixture.open()
+    let runner = fixture.runner(queue, sinks: [plan(hanging, "http")], bounds: bounds)
+    let run = Task { await runner.run(until: .forever) }
+    await hanging.has { !$0.sent.isEmpty }
+    let disk = fixture.disk.crash(.unsyncedLost)
+    run.cancel()
+    _ = await run.value
+    await queue.close()
+    #expect(hanging.sent.map(\.range) == [0..<3])
+    // Smaller batches now: they don't change what was sent.
+    let sink = ScriptedSink(.repeatsRange)
+    try await RunFixture(disk).drain(sinks: [one(sink)])
+    #expect(sink.sent == hanging.sent)
+  }
+
   @Test(arguments: [SinkRecovery.repeatsRange, .cutsBack])
   func `what is rejected again is a dead letter again, and nothing goes round`(recovery: SinkRecovery) async throws {
     let fixture = RunFixture()

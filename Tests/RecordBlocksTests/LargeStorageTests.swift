@@ -5,10 +5,10 @@ import Testing
 @Suite struct `Memory of large buffers` {
   @Test(
     arguments: [
-      (1, nil), (64 << 10, nil), ((64 << 10) + 1, 128 << 10), (128 << 10, 128 << 10), ((128 << 10) + 1, 256 << 10), (1 << 20, 1 << 20),
-      ((1 << 20) + 1, nil),
+      (1, nil), (16 << 10, nil), ((16 << 10) + 1, 20 << 10), (50_000, 56 << 10), (64 << 10, 64 << 10), ((64 << 10) + 1, 80 << 10),
+      ((256 << 10) + 300, 320 << 10), (1 << 20, 1 << 20), ((1 << 20) + 1, nil),
     ] as [(Int, Int?)])
-  func `has the next power of two, from 128 KiB to 1 MiB`(byteCount: Int, size: Int?) {
+  func `has one of four sizes for each power of two, from 16 KiB to 1 MiB`(byteCount: Int, size: Int?) {
     #expect(LargeStorages.size(for: byteCount) == size)
   }
 

@@ -59,13 +59,7 @@ public struct LimitedHTTPChannel: ServerChildChannel {
 
 extension HTTPServerBuilder {
   /// HTTP/1.1 with limits, plain or over TLS, on an address or a Unix socket. Give ``ConnectionLimits/maxConnections`` to the server's
-  /// configuration, which accepts the next connection late rather than refusing it:
-  ///
-  /// ```swift
-  /// Application(
-  ///   responder: responder, server: .limited(limits, tls: contexts, counts: counts),
-  ///   configuration: .init(address: address, availableConnectionsDelegate: MaximumAvailableConnections(limits.maxConnections)))
-  /// ```
+  /// configuration as `MaximumAvailableConnections`, which accepts the next connection late rather than refusing it.
   ///
   /// - Parameter handlers: stand between HTTP and Hummingbird, for each connection new ones.
   public static func limited(

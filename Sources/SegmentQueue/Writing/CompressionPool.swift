@@ -5,28 +5,16 @@ internal import RecordBlocks
 final class CompressionPool: Sendable {
   static let shared = CompressionPool(threads: max(1, min(16, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))))
 
-  private struct State {
-    var jobs: [@Sendable () -> Void] = []
-    var head = 0
-  }
-
-  private let monitor = Monitor(State())
+  /// The jobs that nobody has begun; few, since a queue's bytes in flight are bounded.
+  private let monitor = Monitor([@Sendable () -> Void]())
   private let added = Condition()
 
-  private init(threads: Int) {
+  init(threads: Int) {
     for number in 0..<threads {
       startThread("compress-\(number)") { [self] in
         while true {
-          let job = monitor.wait(for: added) { state, _ -> (@Sendable () -> Void)? in
-            guard state.head < state.jobs.count else { return nil }
-            let job = state.jobs[state.head]
-            state.head += 1
-            if state.head == state.jobs.count {
-              state.jobs.removeAll(keepingCapacity: true)
-              state.head = 0
-            }
-            return job
-          }
+          // Taken out: a job that stays in the list keeps its lines in memory.
+          let job = monitor.wait(for: added) { jobs, _ -> (@Sendable () -> Void)? in jobs.isEmpty ? nil : jobs.removeFirst() }
           job()
         }
       }
@@ -35,7 +23,7 @@ final class CompressionPool: Sendable {
 
   /// Runs `job` on one of the threads, in the order given.
   func run(_ job: @escaping @Sendable () -> Void) {
-    monitor.withLock { $0.jobs.append(job) }
+    monitor.withLock { $0.append(job) }
     added.signalOne()
   }
 }

@@ -62,6 +62,11 @@ final class PendingBlock: @unchecked Sendable {  // immutable but for the fields
     return prepared != nil || byteCount <= Self.inlineLimit
   }
 
+  /// It is a loss, not records.
+  var isGap: Bool {
+    if case .gap = content { true } else { false }
+  }
+
   /// The bytes that it will take on the disk, nearly.
   var storedByteCount: Int {
     (prepared?.memberByteCount(entryBytes: entryBytes) ?? byteCount / 2) + BlockHeader.minimumByteCount + entryBytes + 64

@@ -10,7 +10,8 @@ struct WriteState {
   /// A block in the active segment that no sync has covered yet; kept so that it can be written again elsewhere when the sync fails.
   struct Unsynced {
     let block: StoredBlock
-    let pending: PendingBlock?
+    /// Not the pending block, whose lines would stay in memory with it.
+    let promise: BlockPromise?
     /// Where it ends in the file.
     let position: Int64
   }
@@ -49,7 +50,7 @@ struct WriteState {
   var isSyncing = false
   var syncIsUrgent = false
   /// The last block that a ``SegmentQueue/SegmentQueue/synchronize()`` waits for: until it is durable, no sync waits for its interval.
-  var urgentBlock: PendingBlock?
+  var urgentBlock: BlockPromise?
   var lastSync: UInt64 = 0
   var syncFailure: FileError?
   /// The lane stands still until the spoilt segment is replaced.
@@ -146,11 +147,11 @@ struct WriteState {
         recent.append(entry.block)
         recentBytes += entry.block.memoryByteCount
       }
-      if let pending = entry.pending {
-        pending.promise.base = header.base
-        pending.outcome = .durable
-        resumptions.tickets += pending.waiters.map { ($0, nil) }
-        pending.waiters = []
+      if let promise = entry.promise {
+        promise.base = header.base
+        promise.outcome = .durable
+        resumptions.tickets += promise.waiters.map { ($0, nil) }
+        promise.waiters = []
       }
     }
     unsynced.removeFirst(count)

@@ -145,7 +145,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
       state.endOffset = end
       // While the disk lags, only what a rewrite would need is kept: the compressed lines.
       let kept = state.unsyncedBytes < SegmentQueue.unsyncedLimit / 4 ? block : block.compressedOnly
-      state.unsynced.append(WriteState.Unsynced(block: kept, pending: pending, position: point.position))
+      state.unsynced.append(WriteState.Unsynced(block: kept, promise: pending?.promise, position: point.position))
       state.unsyncedBytes += kept.memoryByteCount
       state.syncPoint = point
       state.inFlightBytes -= pending?.byteCount ?? 0
@@ -337,7 +337,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
       var rewritten: [WriteState.Unsynced] = []
       for entry in again {
         let block = try writer.appendAgain(entry.block, durableEnd: end)
-        rewritten.append(WriteState.Unsynced(block: block, pending: entry.pending, position: writer.active.position))
+        rewritten.append(WriteState.Unsynced(block: block, promise: entry.promise, position: writer.active.position))
       }
       if writer.activeHoldsOffsets { activeSince = writer.openAge }
       let point = WriteState.SyncPoint(file: writer.active.file, segment: writer.active.segment, position: writer.active.position)
@@ -370,10 +370,10 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
   private func fail(_ error: QueueError) {
     let resumptions = queue.monitor.withLock { state in
       var resumptions = Resumptions()
-      for block in state.unsynced.compactMap(\.pending) + state.lane {
-        block.outcome = .failed(error)
-        resumptions.tickets += block.waiters.map { ($0, error) }
-        block.waiters = []
+      for promise in state.unsynced.compactMap(\.promise) + state.lane.map(\.promise) {
+        promise.outcome = .failed(error)
+        resumptions.tickets += promise.waiters.map { ($0, error) }
+        promise.waiters = []
       }
       state.unsynced.removeAll()
       state.lane.removeAll()
