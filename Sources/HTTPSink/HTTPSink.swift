@@ -36,7 +36,12 @@ public final class HTTPSink: Sink {
     var client: HTTPClient?
     var counters = Counters()
     var longAnswerWasLogged = false
+    /// The memory of the last body, for the next one: fresh memory costs more than what is done with it.
+    var spare = ByteBuffer()
   }
+
+  /// A larger body's memory isn't kept.
+  private static let maximumSpareBytes = 8 << 20
 
   private let configuration: Configuration
   private let endpoint: Endpoint
@@ -126,7 +131,12 @@ public final class HTTPSink: Sink {
   private func send(_ slices: [BlockSlice], of delivery: Delivery) async throws(DeliveryError) {
     let body: RequestBody
     do {
-      body = try RequestBody(slices, format: configuration.format, compression: configuration.compression)
+      let spare = state.withLock { state in
+        var spare = ByteBuffer()
+        swap(&spare, &state.spare)
+        return spare
+      }
+      body = try RequestBody(slices, format: configuration.format, compression: configuration.compression, in: spare)
     } catch {
       let unreadable = slices.first { slice in
         (try? RequestBody([slice], format: configuration.format, compression: configuration.compression)) == nil
@@ -137,6 +147,7 @@ public final class HTTPSink: Sink {
         "records \(range.lowerBound)..<\(range.upperBound) can't be read from their block (\(error)); run 'sluice queue verify' on the queue"
       )
     }
+    defer { if body.bytes.capacity <= Self.maximumSpareBytes { state.withLock { $0.spare = body.bytes } } }
     let client = state.withLock { state in
       state.counters.requests += 1
       return state.client

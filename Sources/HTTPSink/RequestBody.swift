@@ -18,13 +18,17 @@ struct RequestBody {
   let replacedCount: Int
 
   /// The records of `slices`.
-  init(_ slices: [BlockSlice], format: HTTPSink.Configuration.Format, compression: HTTPSink.Configuration.Compression) throws(BlockDamage) {
+  /// - Parameter buffer: its memory is used again, unless somebody else still has it.
+  init(
+    _ slices: [BlockSlice], format: HTTPSink.Configuration.Format, compression: HTTPSink.Configuration.Compression,
+    in buffer: consuming ByteBuffer = ByteBuffer()
+  ) throws(BlockDamage) {
     contentEncoding = compression == .gzip ? "gzip" : nil
     switch format {
     case .lines:
       contentType = Self.linesType
       replacedCount = 0
-      bytes = compression == .gzip ? try Self.member(slices) : try Self.lines(slices)
+      bytes = compression == .gzip ? try Self.member(slices, in: buffer) : try Self.lines(slices, in: buffer)
     case .jsonArray:
       contentType = Self.arrayType
       var writer = JSONArrayWriter(lineBytes: slices.reduce(0) { $0 + $1.block.header.lineByteCount })
@@ -33,7 +37,7 @@ struct RequestBody {
       replacedCount = writer.replacedCount
       bytes =
         compression == .gzip
-        ? Self.joined([writer.bytes.withUnsafeBytes { BlockCodec.shared.deflate($0) }]) : ByteBuffer(bytes: writer.bytes)
+        ? Self.joined([writer.bytes.withUnsafeBytes { BlockCodec.shared.deflate($0) }], in: buffer) : ByteBuffer(bytes: writer.bytes)
     }
   }
 
@@ -43,22 +47,22 @@ struct RequestBody {
   static let arrayType = "application/json"
 
   /// One member put together from what is stored; only a block that is cut at an edge of the batch is compressed again.
-  private static func member(_ slices: [BlockSlice]) throws(BlockDamage) -> ByteBuffer {
+  private static func member(_ slices: [BlockSlice], in buffer: consuming ByteBuffer) throws(BlockDamage) -> ByteBuffer {
     var parts: [DeflatedLines] = []
     parts.reserveCapacity(slices.count)
     for slice in slices { parts.append(try slice.deflated()) }
-    return joined(parts)
+    return joined(parts, in: buffer)
   }
 
-  private static func lines(_ slices: [BlockSlice]) throws(BlockDamage) -> ByteBuffer {
-    var buffer = ByteBuffer()
+  private static func lines(_ slices: [BlockSlice], in buffer: consuming ByteBuffer) throws(BlockDamage) -> ByteBuffer {
+    buffer.clear()
     for slice in slices { try slice.lines().withUnsafeBytes { _ = buffer.writeBytes($0) } }
     return buffer
   }
 
-  private static func joined(_ parts: [DeflatedLines]) -> ByteBuffer {
+  private static func joined(_ parts: [DeflatedLines], in buffer: consuming ByteBuffer) -> ByteBuffer {
     let member = GzipMember(joining: parts)
-    var buffer = ByteBufferAllocator().buffer(capacity: member.byteCount)
+    buffer.clear(minimumCapacity: member.byteCount)
     for piece in member.pieces { piece.withUnsafeBytes { _ = buffer.writeBytes($0) } }
     return buffer
   }

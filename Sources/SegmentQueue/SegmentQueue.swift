@@ -449,7 +449,7 @@ public final class SegmentQueue: Sendable {
     while true {
       let point: WriteState.SyncPoint? = monitor.wait(for: syncWanted) { state, patience -> WriteState.SyncPoint?? in
         if state.writerHasEnded && (state.unsynced.isEmpty || state.syncFailure != nil) { return .some(nil) }
-        guard !state.unsynced.isEmpty, state.syncFailure == nil, let point = state.syncPoint else { return nil }
+        guard !state.unsynced.isEmpty, !state.isSyncing, state.syncFailure == nil, let point = state.syncPoint else { return nil }
         let due = state.lastSync + interval
         let now = clock.monotonic()
         let isDue =
@@ -463,28 +463,34 @@ public final class SegmentQueue: Sendable {
         return .some(point)
       }
       guard let point else { break }
-      var failure: FileError?
-      do throws(FileError) { try point.file.sync() } catch { failure = error }
-      let (resumptions, end) = monitor.withLock { state in
-        state.isSyncing = false
-        state.lastSync = clock.monotonic()
-        guard failure == nil else {
-          state.syncFailure = failure
-          return (Resumptions(), Offset?.none)
-        }
-        let resumptions = state.publish(upTo: point, recentLimit: Self.recentLimit)
-        if state.unsynced.isEmpty { state.syncIsUrgent = false }
-        if state.urgentBlock?.outcome != nil { state.urgentBlock = nil }
-        return (resumptions, state.durableEnd)
-      }
-      if let end { try? tellDurableEnd(end) }
-      resumptions.resume()
-      syncDone.signal()
+      sync(point)
       // A failed sync, room for more unsynced blocks, a roll that waits: the writing thread looks.
       laneChanged.signal()
     }
     monitor.withLock { $0.syncerHasEnded = true }
     maintenanceWanted.signal()
+  }
+
+  /// Syncs what was written up to `point` and makes it visible. Who calls has set `isSyncing`: one at a time does it, the syncing thread, or
+  /// the writing thread while nothing else is on its way.
+  func sync(_ point: WriteState.SyncPoint) {
+    var failure: FileError?
+    do throws(FileError) { try point.file.sync() } catch { failure = error }
+    let (resumptions, end) = monitor.withLock { state in
+      state.isSyncing = false
+      state.lastSync = clock.monotonic()
+      guard failure == nil else {
+        state.syncFailure = failure
+        return (Resumptions(), Offset?.none)
+      }
+      let resumptions = state.publish(upTo: point, recentLimit: Self.recentLimit)
+      if state.unsynced.isEmpty { state.syncIsUrgent = false }
+      if state.urgentBlock?.outcome != nil { state.urgentBlock = nil }
+      return (resumptions, state.durableEnd)
+    }
+    if let end { try? tellDurableEnd(end) }
+    resumptions.resume()
+    syncDone.signal()
   }
 
   /// Lets other processes read up to `end`; not synced, for it is only true while this process lives.

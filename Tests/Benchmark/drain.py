@@ -15,7 +15,6 @@ LIMIT = "floor drain: inflate and write; floor copy: the stored bytes read and w
 class Taker(http.server.BaseHTTPRequestHandler):
     """Reads bodies and says that it has them."""
     protocol_version = "HTTP/1.1"
-    buffer = bytearray(1 << 20)
 
     def do_POST(self):
         left = int(self.headers["Content-Length"])
@@ -55,11 +54,11 @@ def drain(bench, sink, check=None):
         return {**result, "identical": check(directory) if check else True}
 
 
-def http_sink(bench):
+def http_sink(bench, batch=""):
     server = Server(("127.0.0.1", 0), Taker)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        result = drain(bench, f"type: http, url: 'http://127.0.0.1:{server.server_address[1]}/'")
+        result = drain(bench, f"type: http, url: 'http://127.0.0.1:{server.server_address[1]}/'{batch}")
     finally:
         server.shutdown()
     return {**result, "output_bytes": server.taken}
@@ -80,6 +79,7 @@ def run(bench):
         "plain file": lambda: drain(bench, "type: file, path: '{directory}/out'", same(bench, "cat {directory}/out")),
         ".gz file": lambda: drain(bench, "type: file, path: '{directory}/out.gz'", same(bench, "zcat {directory}/out.gz")),
         "HTTP": lambda: http_sink(bench),
+        "HTTP, batches of 16 MiB": lambda: http_sink(bench, ", batch: {{ max_records: 1000000, max_bytes: 16MiB }}"),
     })
     rows = []
     for name, own in results.items():

@@ -94,7 +94,7 @@ class Daemon:
         return sum(time.clock_gettime((~pid << 3) | 2) for pid in [self.pid, *self.children()])
 
     def peak_bytes(self):
-        return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{self.pid}/status").read_text()).group(1)) << 10
+        return peak_bytes(self.pid)
 
     def wait_until(self, condition, patience=60):
         """Looks again each two milliseconds, as long as the process lives."""
@@ -121,18 +121,30 @@ class Daemon:
         self.stop()
 
 
-def run_to_end(command, stdin=None, environment=None, allowed=(0,)):
-    """Runs a command to its end: seconds, CPU seconds, peak memory, as the kernel tells them of a finished process."""
+def run_to_end(command, stdin=None, environment=None):
+    """Runs a command to its end: seconds and CPU seconds as the kernel tells them, peak memory as it was last seen (what `wait4` tells counts this process's own, too)."""
     with tempfile.TemporaryFile() as errors:
         began = time.monotonic()
         process = subprocess.Popen([str(word) for word in command], stdin=stdin or subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = 0
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            peak = max(peak, peak_bytes(process.pid))
+            time.sleep(0.002)
         seconds = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in allowed:
+        if process.returncode != 0:
             errors.seek(0)
             raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{errors.read().decode(errors='replace')[-3000:]}")
-    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss << 10}
+    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": peak}
+
+
+def peak_bytes(pid):
+    """The most memory that a process had resident so far; 0 when it has just ended."""
+    found = re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+    return int(found.group(1)) << 10 if found else 0
 
 
 def disk_bytes(directory):

@@ -26,6 +26,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
     case lookForRoom
     case roll
     case replace(FileError)
+    case sync(WriteState.SyncPoint)
     case end
   }
 
@@ -44,6 +45,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
       case .lookForRoom: lookForRoom()
       case .roll: roll()
       case .replace(let error): replaceActive(after: error)
+      case .sync(let point): queue.sync(point)
       case .end:
         finish()
         return
@@ -56,6 +58,7 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
     let limit = queue.options.segmentLimit
     let writer = writer
     let activeSince = activeSince
+    let maySync = maySync
     return queue.monitor.wait(for: queue.laneChanged) { state, patience -> Work? in
       let now = queue.clock.monotonic()
       func wake(at time: UInt64) { patience = min(patience ?? .max, time - min(now, time)) }
@@ -102,7 +105,13 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
         if state.isFull && state.lane.isEmpty && !state.isClosing { return .lookForRoom }
       }
       if state.isClosing && (state.lane.isEmpty && state.open.isEmpty) && state.pendingGaps.isEmpty { return .end }
-      return nil
+      guard maySync, !state.unsynced.isEmpty, !state.isSyncing, let point = state.syncPoint else { return nil }
+      guard state.inFlightBytes == 0 else {
+        queue.syncWanted.signal()
+        return nil
+      }
+      state.isSyncing = true
+      return .sync(point)
     }
   }
 
@@ -134,13 +143,16 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
     }
   }
 
-  /// A block is in the file: whoever waits for room in memory goes on, and the syncing thread takes over.
+  /// The thread syncs by itself while nothing else is on its way: the syncing thread's waking up takes as long as a fast disk's sync.
+  private var maySync: Bool { queue.options.sync == .eachBlock }
+
+  /// A block is in the file: whoever waits for room in memory goes on, and the syncing thread takes over, unless the queue is idle.
   private func written(_ block: StoredBlock, _ pending: PendingBlock?) {
     if activeSince == nil && writer.activeHoldsOffsets { activeSince = writer.openAge }
     let point = WriteState.SyncPoint(file: writer.active.file, segment: writer.active.segment, position: writer.active.position)
     let end = writer.end
     let isNeverSynced = queue.options.sync == .never
-    let resumptions = queue.monitor.withLock { state in
+    let (resumptions, isIdle) = queue.monitor.withLock { state in
       state.writing = nil
       state.endOffset = end
       // While the disk lags, only what a rewrite would need is kept: the compressed lines.
@@ -156,10 +168,10 @@ final class WriterThread: @unchecked Sendable {  // after `init` only its own th
       // Without syncs, what is in the file counts as durable: that is what `sync: never` gives up.
       var resumptions = isNeverSynced ? state.publish(upTo: point, recentLimit: SegmentQueue.recentLimit) : Resumptions()
       resumptions.plain += state.takeAdmissionWaiters()
-      return resumptions
+      return (resumptions, state.inFlightBytes == 0)
     }
     resumptions.resume()
-    if isNeverSynced { try? queue.tellDurableEnd(end) } else { queue.syncWanted.signal() }
+    if isNeverSynced { try? queue.tellDurableEnd(end) } else if !(maySync && isIdle) { queue.syncWanted.signal() }
   }
 
   private func writeGap(_ key: WriteState.GapKey, _ gap: Gap, _ pending: PendingBlock) {
