@@ -1,15 +1,17 @@
 """A log into the queue while nothing draws from it: the producer's side."""
 
+import os
+
 from harness import disk_bytes, median, ratio, run_to_end, table
 
 TITLE = "Fill: log -> queue, sinks off"
 LIMIT = "floor fill: read, compress on two threads, write, sync per MiB"
 
 
-def tail(bench):
+def tail(bench, environment=None):
     with bench.directory() as directory:
         (directory / "p.yaml").write_text(f"queue: {{ path: {directory}/queue }}\nsources: {{ log: {{ type: file, paths: [{bench.log}] }} }}\n")
-        result = run_to_end([bench.sluice, "run", directory / "p.yaml", "--once", "--no-status"])
+        result = run_to_end([bench.sluice, "run", directory / "p.yaml", "--once", "--no-status"], environment=environment)
         return {**result, "stored_bytes": disk_bytes(directory / "queue")}
 
 
@@ -27,7 +29,9 @@ def floor(bench):
 
 def run(bench):
     bench.log
-    results = bench.in_turn({"floor": lambda: floor(bench), "tail": lambda: tail(bench), "stdin": lambda: stdin(bench)})
+    results = bench.in_turn({
+        "floor": lambda: floor(bench), "tail": lambda: tail(bench), "stdin": lambda: stdin(bench),
+        "tail, zlib alone": lambda: tail(bench, {**os.environ, "SLUICE_CODEC": "zlib"})})
     rows = []
     for name, own in results.items():
         rows.append([

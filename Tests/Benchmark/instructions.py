@@ -27,6 +27,8 @@ from pull import free_port
 STORED = pathlib.Path(__file__).with_suffix(".json")
 RECORDS = (10_000, 40_000)
 ALLOWED = 1.25
+# Beside that: what wakes up by the clock is a part of it, too.
+MARGIN = 30
 
 
 class Counter:
@@ -139,7 +141,7 @@ def main():
         before = stored.get(name)
         rows.append([name, found, before, f"{found / before:.2f}" if before else "", f"{allocations:.4f}"])
         print(f"{name}: {found}, {allocations:.4f} allocations", file=sys.stderr, flush=True)
-        if not options.accept and (before is None or found > before * ALLOWED) or allocations > 0.5:
+        if not options.accept and (before is None or found > before * ALLOWED + MARGIN) or allocations > 0.5:
             worse.append(name)
         stored[name] = found
     print(table(["work", "instructions a record", "stored", "to stored", "allocations a record"], rows))

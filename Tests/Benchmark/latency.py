@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import Daemon, percentile, table
+from harness import Daemon, percentile, some_lines, table
 from peers import Rsyslog
 from pull import free_port
 
@@ -68,15 +68,21 @@ class Puller(threading.Thread):
             if self.poll:
                 due += self.poll
                 time.sleep(max(0, due - time.monotonic()))
-            self.connection.request("GET", self.path + commit)
+            try:
+                self.connection.request("GET", self.path + commit)
+                answer = self.connection.getresponse()
+                body = answer.read()
+            except (OSError, http.client.HTTPException):
+                # The server ends with the run.
+                if self.is_ended:
+                    return
+                raise
             self.requests += 1
-            answer = self.connection.getresponse()
-            body = answer.read()
             now = time.monotonic()
             if answer.status == 200:
                 commit = f"&commit={answer.getheader('Sluice-Next-Offset')}"
                 with self.changed:
-                    self.came += [now] * body.count(b"\n")
+                    self.came += [now] * body.count(b"of the latency run")
                     self.changed.notify_all()
 
     def seen(self, number):
@@ -101,12 +107,31 @@ SOURCES = {
 }
 
 
-def pulled(bench, kind, poll):
+class Load(threading.Thread):
+    """Appends to a log, 20 MB of lines a second, until it is told to end."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.file = open(path, "ab", buffering=0)
+        self.piece = "".join(some_lines(2000, 3)).encode()
+        self.is_ended = False
+
+    def run(self):
+        due = time.monotonic()
+        while not self.is_ended:
+            self.file.write(self.piece)
+            due += len(self.piece) / 20e6
+            time.sleep(max(0, due - time.monotonic()))
+
+
+def pulled(bench, kind, poll, loaded=False):
     with bench.directory() as directory:
         port, udp = free_port(), free_port()
         log = open(directory / "in.log", "ab", buffering=0)
         source = SOURCES[kind].format(directory=directory, udp=udp)
-        (directory / "p.yaml").write_text(f"queue: {{ path: {directory}/queue }}\nsources: {{ s: {{ {source} }} }}\n")
+        load = Load(directory / "load.log")
+        (directory / "p.yaml").write_text(
+            f"queue: {{ path: {directory}/queue }}\nsources: {{ s: {{ {source} }}, load: {{ type: file, paths: [{directory}/load.log] }} }}\n")
         command = [bench.sluice, "run", directory / "p.yaml", "--listen", f"127.0.0.1:{port}", "--no-status"]
         if kind == "HTTP":
             (directory / "p.yaml").unlink()
@@ -127,9 +152,11 @@ def pulled(bench, kind, poll):
                 assert answer.status == 200, answer.status
 
             sends = {"tail": log.write, "UDP": lambda record: datagrams.sendto(b"<13>1 - host app - - - " + record, ("127.0.0.1", udp)), "HTTP": push}
+            if loaded:
+                load.start()
             time.sleep(0.5)
             samples = sent_and_seen(sends[kind], COUNT, puller.seen)
-            puller.is_ended = True
+            puller.is_ended = load.is_ended = True
             return samples
 
 
@@ -168,5 +195,6 @@ def run(bench):
     for kind in SOURCES:
         results[f"{kind} -> waiting pull"] = pulled(bench, kind, None)
         results[f"{kind} -> pull each 100 ms"] = pulled(bench, kind, 0.1)
+    results["tail -> waiting pull, beside 20 MB/s"] = pulled(bench, "tail", None, loaded=True)
     rows = [[name, len(samples), *(f"{value * 1e3:.2f}" for value in (statistics.median(samples), percentile(samples, 0.99), max(samples)))] for name, samples in results.items()]
     return {name: [{"seconds": sample} for sample in samples] for name, samples in results.items()}, table(["way", "records", "p50 ms", "p99 ms", "longest ms"], rows)

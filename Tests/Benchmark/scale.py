@@ -9,7 +9,7 @@ from harness import Daemon, byte_count, disk_bytes, median, run_to_end, table
 from latency import is_ready
 from pull import free_port
 
-TITLE = "Scale: files, sinks, backlog"
+TITLE = "Scale: files, processors, sinks, backlog"
 LIMIT = "the same work with one of them"
 FILES = (1, 100, 10_000)
 SINKS = (1, 10, 100)
@@ -28,11 +28,11 @@ def files(bench, count):
     return folder
 
 
-def tailed(bench, count):
+def tailed(bench, count, prefix=()):
     folder = files(bench, count)
     with bench.directory() as directory:
         (directory / "p.yaml").write_text(f"queue: {{ path: {directory}/queue }}\nsources: {{ log: {{ type: file, paths: ['{folder}/*.log'] }} }}\n")
-        result = run_to_end([bench.sluice, "run", directory / "p.yaml", "--once", "--no-status"])
+        result = run_to_end([*prefix, bench.sluice, "run", directory / "p.yaml", "--once", "--no-status"])
         return {**result, "stored_bytes": disk_bytes(directory / "queue")}
 
 
@@ -75,6 +75,8 @@ def with_backlog(bench, size):
 
 def run(bench):
     results = bench.in_turn({f"{count} files": (lambda count=count: tailed(bench, count)) for count in FILES})
+    one = ("taskset", "-c", "0")
+    results |= bench.in_turn({"1 file, one processor": lambda: tailed(bench, 1, one), "100 files, one processor": lambda: tailed(bench, 100, one)})
     few = max(1, bench.runs // 2)
     results |= bench.in_turn({f"{count} sinks (.gz)": (lambda count=count: drained(bench, count)) for count in SINKS}, few)
     for size in bench.options.backlog:

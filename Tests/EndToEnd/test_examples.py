@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import sys
+import threading
 import time
 
 import corpus
@@ -108,6 +109,92 @@ def once(t):
     t.same_lines([b"done " + line for line in expected], parts(t, "done", ".part"), "what was processed")
     t.equal(server.consumer("once")["lag_records"], 0, "what is not committed")
     t.note(f"killed in the middle {kills(t)} times, {len(os.listdir(t.path('done')))} files")
+
+
+class CuttingProxy(threading.Thread):
+    """Stands before a server and breaks some connections off after so many bytes, as a network or a dying host does."""
+
+    def __init__(self, t, port, after=60 * KIB):
+        super().__init__(daemon=True)
+        self.target, self.after, self.random, self.cuts = port, after, t.random, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        t.later(self.listener.close)
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.target))
+            threading.Thread(target=self.carry, args=(client, server, None), daemon=True).start()
+            threading.Thread(target=self.carry, args=(server, client, self.after if self.random.random() < 0.4 else None), daemon=True).start()
+
+    def carry(self, source, sink, limit):
+        try:
+            while data := source.recv(16 * KIB):
+                if limit is not None and (limit := limit - len(data)) < 0:
+                    self.cuts += 1
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+        for one in (source, sink):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@test("an answer that breaks off in the middle is an error of every script, and none of its records is committed", seconds=180)
+def broken_answers(t):
+    server = served.serve(t)
+    proxy = CuttingProxy(t, server.port)
+    url = f"http://127.0.0.1:{proxy.port}{server.path()}"
+    lines = [line[:-1] for line in corpus.lines(60_000, t.seed)]
+    for first in range(0, len(lines), 6000):
+        server.pushed(lines[first:first + 6000])
+
+    def run_until_done(*command):
+        """Runs it until it ends with 0; gives what it printed, run by run."""
+        printed, failed = [], 0
+        for _ in range(60):
+            script = start_script(t, *command, QUEUE_URL=url)
+            code = script.wait(60)
+            printed += script.stdout.encode().split(b"\n")[:-1]
+            if code == 0:
+                return printed, failed
+            failed += 1
+        raise Failure(f"{command[0]} doesn't get to its end: {script.stderr_tail}")
+
+    for name in ("done", "batches"):
+        os.mkdir(t.path(name))
+    _, failed = run_until_done(example("once.sh"), t.path("done"), "cat")
+    t.same_lines(lines, parts(t, "done", ".part"), "what once.sh processed")
+    _, again = run_until_done(example("cron-curl.sh"), t.path("batches"))
+    t.same_lines(lines, parts(t, "batches", ".log"), "what cron-curl.sh drew")
+    printed, last = run_until_done(sys.executable, example("pull.py"), url, "job", "--once")
+    t.same_lines(lines, printed, "what pull.py printed")
+    for consumer in ("once", "cron", "job"):
+        t.equal(server.consumer(consumer)["lag_records"], 0, f"what {consumer} has not committed")
+    t.true(proxy.cuts >= 3 and failed, f"answers were broken off, or this test shows nothing: {proxy.cuts}")
+    t.note(f"{proxy.cuts} answers broken off; runs that failed: once.sh {failed}, cron-curl.sh {again}, pull.py {last}")
+
+
+@test("once.sh ends with an error when its place or its folder is gone")
+def once_errors(t):
+    server = served.serve(t)
+    server.pushed([b"a line"] * 10)
+    os.mkdir(t.path("done"))
+    environment = {"QUEUE_URL": server.url + server.path()}
+    script = start_script(t, example("once.sh"), t.path("nowhere"), "cat", **environment)
+    t.true(script.wait(30) != 0, "once.sh tells that its folder is not there")
+    # A place of another epoch.
+    t.write("done/9-99.part", b"")
+    script = start_script(t, example("once.sh"), t.path("done"), "cat", **environment)
+    t.true(script.wait(30) != 0, "once.sh tells that its place is not one of the queue's any more")
 
 
 @test("pull.py takes what comes, waits for a restarting server, tells losses, and ends with Ctrl-C")

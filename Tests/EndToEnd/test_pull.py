@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 
+from endpoints import free_port
 from harness import test
 
 
@@ -80,6 +81,14 @@ def killed_at_each_call(t):
             number += 1
     t.true(kills >= 30, f"a kill at each of many system calls, not {kills}")
     t.note(f"{kills} kills")
+
+
+@test("a pull that follows ends at SIGTERM also while its server isn't there")
+def follow_without_server(t):
+    follower = t.start_sluice("pull", "app", "--server", f"http://127.0.0.1:{free_port()}", "--follow")
+    t.until("it to wait for its server", lambda: "trying again" in follower.stderr, alive=follower)
+    follower.signal(signal.SIGTERM)
+    t.equal(follower.wait(10), 0, "exit code of a pull that was stopped")
 
 
 @test("a pull that follows rides over a server that is killed again and again: each record once", seconds=300)
@@ -242,6 +251,13 @@ def token(t):
         t.equal(process.wait(), code, f"exit code with {options}\n{process.stderr_tail}")
         t.contains(process.stderr, word, f"what is told with {options}")
         t.true(token.strip() not in process.stderr + process.stdout, "the token is not shown")
+
+    def put(name, wish=b""):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("PUT", f"/v1/queues/app/consumers/{name}", wish, {"Authorization": f"Bearer {token.strip()}"})
+        return connection.getresponse().status
+
+    t.equal((put("job"), put("other"), put("job", b'{"hold": "1MiB"}')), (200, 403, 403), "a consumer that is there, a new one, and another hold, with the scope read")
 
 
 @test("https is believed only by the machine's authorities, or by the one that is given, and only for the certificate's own names")

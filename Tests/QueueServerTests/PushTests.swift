@@ -75,7 +75,28 @@ import Testing
       let answer = try await fixture.request(.POST, records, body: large)
       #expect(answer.status == 413)
       #expect(answer.code == "body_too_large")
-      #expect((try answer.json()["appended_records"] as? Int ?? 0) > 0, "what came before stands in the queue, and is told")
+      #expect(try answer.json()["appended_records"] == nil)
+      #expect(fixture.queue.durableEnd == .zero, "a length that is told is looked at before anything is appended")
+
+      var request = HTTPClientRequest(url: "http://\(fixture.address)\(records)")
+      request.method = .POST
+      request.body = .bytes(large.utf8, length: .unknown)
+      let response = try await ServerFixture.client.execute(request, timeout: .seconds(60))
+      let streamed = ServerFixture.Answer(
+        status: Int(response.status.code), headers: response.headers, body: try await response.body.collect(upTo: 1 << 20))
+      #expect(streamed.code == "body_too_large")
+      let appended = try #require(try streamed.json()["appended_records"] as? Int)
+      #expect(appended > 0, "what came before stands in the queue, and is told")
+      #expect((try streamed.json()["detail"] as? String)?.contains("first \(appended) records are in the queue already") == true)
+    }
+  }
+
+  @Test func `a form is refused`() async throws {
+    try await ServerFixture.run { (fixture) async throws in
+      let answer = try await fixture.request(
+        .POST, records, headers: [("Content-Type", "multipart/form-data; boundary=x")], body: "--x\n\nline\n--x--\n")
+      #expect((answer.status, answer.code) == (415, "unsupported_type"))
+      #expect(fixture.queue.durableEnd == .zero)
     }
   }
 

@@ -233,6 +233,37 @@ import Testing
     await queue.close()
   }
 
+  @Test func `a segment goes only when the deletion of the one before it is on the disk`() async throws {
+    let fixture = QueueFixture()
+    var queue = try fixture.open()
+    let writer = try queue.writer(source: "app")
+    for start in stride(from: 0, to: 40, by: 10) {
+      try await writer.writeDurably(numbered(start..<start + 10), upTo: start + 10)
+      try await queue.seal()
+    }
+    let began = fixture.disk.log.count
+    let hasUnlinked = Mutex(false)
+    fixture.disk.failOperations(with: .noSpace, once: true) { operation in
+      if operation.kind == .unlink { hasUnlinked.withLock { $0 = true } }
+      return operation.kind == .syncDirectory && hasUnlinked.withLock { $0 }
+    }
+    #expect(throws: QueueError.self) { try queue.trim(before: Offset(10)) }
+    #expect(queue.startOffset == Offset(10))
+    #expect(try queue.trim(before: Offset(20)) == Offset(20))
+    // Another process doesn't know whether the last deletion is on the disk.
+    await queue.close()
+    queue = try fixture.open()
+    #expect(try queue.trim(before: Offset(30)) == Offset(30))
+    await queue.close()
+    let deletions = fixture.disk.log[began...].filter { $0.path.contains("segments") && [.unlink, .syncDirectory].contains($0.kind) }
+    var isSynced = false
+    for deletion in deletions.drop(while: { $0.kind != .unlink }).dropFirst(2) {
+      if deletion.kind == .unlink { #expect(isSynced, "\(deletions)") }
+      isSynced = deletion.kind == .syncDirectory
+    }
+    #expect(deletions.count { $0.kind == .unlink } == 3)
+  }
+
   @Test(arguments: [FileOperation.Kind.unlink, .syncDirectory]) func `deleting a consumer can be tried again`(_ kind: FileOperation.Kind)
     async throws
   {

@@ -199,7 +199,7 @@ enum QueueScenario: String, CaseIterable, Sendable {
           }
           try await group.waitForAll()
         }
-        if step == 1 { try await queue.seal() }
+        if step == 1 { try await life.attempt { try await queue.seal() } }
       }
       await queue.close()
     }

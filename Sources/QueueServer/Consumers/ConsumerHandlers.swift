@@ -87,6 +87,7 @@ enum ConsumerHandlers {
       let queue = served.queue
       let place = try startAtPlace(startAt, parameter: "start_at", served)
       let isNew = !queue.consumerNames.contains(name)
+      if isNew || hold != nil, let refusal = call.access.refusal(.admin, queue: served.name) { throw Problem(refusal) }
       if !isNew {
         let consumer = try served.pullConsumer(name)
         if let hold { try translating(served) { () throws(QueueError) in try consumer.changeHold(to: hold) } }

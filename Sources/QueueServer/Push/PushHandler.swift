@@ -42,6 +42,11 @@ struct PushHandler: Sendable {
         headers: [.acceptEncoding: "gzip"])
     }
     let type = headers[.contentType]?.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+    guard type?.hasPrefix("multipart/") != true else {
+      throw Problem(
+        .unsupportedMediaType, "unsupported_type", "a form is no lines: send them as the body itself (curl --data-binary @FILE, or -T FILE)"
+      )
+    }
     isJSON = type == "application/json"
     key = headers[.idempotencyKey]
   }
@@ -90,7 +95,10 @@ struct PushHandler: Sendable {
 
   /// Lines as they arrive.
   private func streamed(_ writer: SourceWriter) async throws -> Pushed {
-    let decoder = BodyDecoder(isGzip: isGzip, limit: call.server.limits.bodyBytes)
+    let limit = call.server.limits.bodyBytes
+    // Known before anything is appended.
+    if !isGzip, let length = call.request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge(limit) }
+    let decoder = BodyDecoder(isGzip: isGzip, limit: limit)
     var cutter = LineCutter()
     var tickets: [AppendTicket] = []
     var (records, bytes) = (0, 0)
@@ -106,7 +114,7 @@ struct PushHandler: Sendable {
       }
       try decoder.finish()
     } catch {
-      throw explained(error, limit: call.server.limits.bodyBytes, appended: records)
+      throw explained(error, limit: limit, appended: records)
     }
     cutter.finish()
     let batch = cutter.takeBatch()
@@ -175,8 +183,7 @@ struct PushHandler: Sendable {
     case is LineCutter.LineTooLong:
       var problem = Problem(
         .contentTooLarge, "line_too_long", "a line is longer than \(LineCutter.longestLine >> 20) MiB, the most that a record may have")
-      if appended > 0 { problem.members.appendedRecords = UInt64(appended) }
-      return problem
+      return noting(appended, in: &problem)
     default: return error
     }
   }
@@ -186,7 +193,14 @@ struct PushHandler: Sendable {
       .contentTooLarge, "body_too_large",
       "the body has more than \(limit >> 20) MiB of lines, which is the most\(limit == Self.largestWhole ? " under a key, or of JSON" : ""); send it in parts"
     )
-    if appended > 0 { problem.members.appendedRecords = UInt64(appended) }
+    return noting(appended, in: &problem)
+  }
+
+  /// What is in the queue although the request was refused.
+  private func noting(_ appended: Int, in problem: inout Problem) -> Problem {
+    guard appended > 0 else { return problem }
+    problem.members.appendedRecords = UInt64(appended)
+    problem.detail += "; the body's first \(appended) records are in the queue already: go on behind them"
     return problem
   }
 }

@@ -79,7 +79,7 @@ final class ServedQueue: Sendable {
       members.deliveredEnd = "\(queue.place(given))"
       throw Problem(
         .conflict, "commit_out_of_range",
-        "consumer '\(consumer.name)' can be committed from its cursor to the end of what it was given; to go elsewhere, seek it",
+        "consumer '\(consumer.name)' can be committed from its cursor, \(queue.place(cursor)), to the end of what it was given, \(queue.place(given)); pull without commit to go on at the cursor (does another job pull as '\(consumer.name)', too?)",
         members: members)
     }
     do throws(QueueError) { try consumer.commit(place.offset) } catch {
@@ -96,7 +96,7 @@ final class ServedQueue: Sendable {
       members.oldest = "\(queue.place(queue.startOffset))"
       throw Problem(
         .gone, "stale_epoch",
-        "\(place) is not a place of this queue any more: what was there was never durable, or the queue was made anew; go on from the oldest",
+        "\(place) is not a place of this queue any more: what was there was never durable, or the queue was made anew; a consumer goes on at its cursor when it pulls without commit, who reads by offset from the oldest",
         members: members)
     }
   }

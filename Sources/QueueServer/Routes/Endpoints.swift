@@ -87,7 +87,7 @@ enum Endpoints {
       answers: [Answer(status: 200, meaning: "The records are in the queue, on the disk.", contents: json("Pushed"))]
         + refusals(
           noQueue, (409, "The queue is one of dead letters."), (413, "The body or a line is too large."),
-          (415, "A Content-Encoding other than gzip."), (422, "The key was used for another body."),
+          (415, "A form, or a Content-Encoding other than gzip."), (422, "The key was used for another body."),
           (429, "The queue is full; nothing was appended.")),
       handle: { try await PushHandler($0).respond() })
   ]
@@ -109,7 +109,8 @@ enum Endpoints {
         answers: [Answer(status: 200, meaning: "The consumer.", contents: json("Consumer"))] + refusals(noConsumer),
         handle: ConsumerHandlers.show),
       Endpoint(
-        id: "createConsumer", method: .put, path: one, access: .scoped(.admin),
+        // Making or changing one asks for more, in its handler.
+        id: "createConsumer", method: .put, path: one, access: .scoped(.read),
         summary: "Makes a consumer, or changes what it holds. From then on the queue keeps its unread records.",
         body: Endpoint.Body(contents: [("application/json", "ConsumerWish")], isRequired: false),
         answers: [

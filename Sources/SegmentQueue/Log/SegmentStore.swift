@@ -6,6 +6,8 @@ final class SegmentStore: Sendable {
   let directory: any Directory
   let queueID: QueueID
   private let segments: Monitor<[Segment]>
+  /// A deletion may not be on the disk yet: one of this process, or of an earlier one.
+  private let deletionIsUnsynced = Monitor(true)
 
   init(_ directory: any Directory, queueID: QueueID, segments: [Segment]) {
     self.directory = directory
@@ -30,7 +32,19 @@ final class SegmentStore: Sendable {
     }
   }
 
-  func removeFirst() { segments.withLock { _ = $0.removeFirst() } }
+  /// Deletes the oldest segment, `segment`; durable after ``settleDeletions()``, which comes before the next one, too.
+  func deleteFirst(_ segment: Segment) throws(FileError) {
+    try directory.unlink(segment.name.text)
+    deletionIsUnsynced.withLock { $0 = true }
+    segments.withLock { _ = $0.removeFirst() }
+  }
+
+  /// Makes deletions durable: a power cut must not bring a segment back and keep a later one away. That would be a hole.
+  func settleDeletions() throws(FileError) {
+    guard deletionIsUnsynced.withLock({ $0 }) else { return }
+    try directory.sync()
+    deletionIsUnsynced.withLock { $0 = false }
+  }
 
   /// The segment in which `offset` is, or would come next; nil when it lies before them all.
   func segment(containing offset: Offset) -> Segment? {

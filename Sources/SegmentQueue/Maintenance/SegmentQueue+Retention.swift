@@ -111,24 +111,26 @@ extension SegmentQueue {
     }
   }
 
-  /// Order: each loser's loss in both its slots, synced; the unlink; the directory's sync; only then the next segment.
+  /// Order: earlier deletions durable; each loser's loss in both its slots, synced; the unlink; the directory's sync; only then the next
+  /// segment.
   private func delete(_ segment: Segment, losers: [String], _ reason: Gap.Reason) throws(FileError) {
+    try store.settleDeletions()
     let newStart = store.all.dropFirst().first?.base ?? segment.end
     let gaps = losers.isEmpty ? [] : gaps(in: segment)
     for name in losers {
       guard let consumer = consumers.withLock({ $0[name] }) else { continue }
       try consumer.lose(upTo: newStart, reason, gaps: gaps)
     }
-    try store.directory.unlink(segment.name.text)
-    store.removeFirst()
+    try store.deleteFirst(segment)
     letReadersGo(of: segment)
-    try store.directory.sync()
-    guard !losers.isEmpty else { return }
-    notify(
-      QueueNotice(
-        .warning, "records were deleted that a consumer had not read; it is told exactly", ("queue.segment", segment.name.text),
-        ("reason", reason.name),
-        ("consumers", losers.joined(separator: ", "))))
+    if !losers.isEmpty {
+      notify(
+        QueueNotice(
+          .warning, "records were deleted that a consumer had not read; it is told exactly", ("queue.segment", segment.name.text),
+          ("reason", reason.name),
+          ("consumers", losers.joined(separator: ", "))))
+    }
+    try store.settleDeletions()
   }
 
   /// The gaps that a segment tells, but for unreadable records, which the counters have. Headers are read only when it has any; one that

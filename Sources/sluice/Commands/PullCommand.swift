@@ -120,7 +120,13 @@ struct PullCommand: AsyncParsableCommand {
       DiagnosticOutput.shared.line("sluice: \(Escaping.escaped($0))")
     }
     do {
-      var beginning = try await pull.begin()
+      var beginning: RemotePull<QueueClient>.Beginning
+      do {
+        beginning = try await pull.begin()
+      } catch {
+        guard (error as? QueueClientError)?.code == .cancelled, stop.isStopping else { throw error }
+        return
+      }
       guard let destination = try await destination(pull, &beginning) else { return }
       let progress = PullProgress("pulling \(source.queue)")
       defer { progress.finish() }

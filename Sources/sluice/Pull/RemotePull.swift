@@ -50,11 +50,11 @@ struct RemotePull<Server: PullServer> {
 
   /// Asks for the queue, and for the consumer, which is made where that is wanted.
   func begin() async throws -> Beginning {
-    let queue = try await server.queue(plan.queue)
+    let queue = try await stoppable { [server, plan] in try await server.queue(plan.queue) }
     guard let name = plan.consumer else { return Beginning(queue: queue, cursor: nil) }
     let consumer: RemoteConsumer
-    do { consumer = try await server.consumer(name, of: plan.queue) } catch {
-      guard error.problem?.code == "unknown_consumer", plan.commits else { throw error }
+    do { consumer = try await stoppable { [server, plan] in try await server.consumer(name, of: plan.queue) } } catch {
+      guard (error as? QueueClientError)?.problem?.code == "unknown_consumer", plan.commits else { throw error }
       guard plan.create else {
         throw CommandFailure(
           .usage, "\(plan.queue) has no consumer '\(name)'; --create makes it ('sluice queue consumers' lists those it has)")
@@ -122,8 +122,12 @@ struct RemotePull<Server: PullServer> {
   }
 
   private func pull(_ request: PullRequest) async throws -> PulledBatch {
-    guard plan.follow else { return try await server.pull(request) }
-    return try await stop.stoppable { [server] in try await server.pull(request) }
+    try await stoppable { [server] in try await server.pull(request) }
+  }
+
+  /// A pull that follows waits for its server for ever, but for a stop.
+  private func stoppable<Result: Sendable>(_ call: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    plan.follow ? try await stop.stoppable(call) : try await call()
   }
 
   /// A batch without records that leads over what is gone; nil when the error is another one. Without `--skip-lost` the error is told with
