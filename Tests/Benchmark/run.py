@@ -45,6 +45,7 @@ def main():
     parser.add_argument("--sluice", default=str(ROOT / ".build/release/sluice"))
     parser.add_argument("--without", nargs="+", default=[], metavar="SYSTEM", help="leave out the systems that have this in their name")
     parser.add_argument("--syslog-ng", help="where its package is unpacked; default: installed")
+    parser.add_argument("--seconds", default=5, type=int, help="how long datagrams are sent at each rate (default 5)")
     parser.add_argument("--backlog", nargs="*", default=["1GiB", "10GiB"], metavar="SIZE", help="the backlogs to start with (default 1GiB 10GiB; 100GiB takes 25 GB of disk)")
     parser.add_argument("--output", help="write every run's figures as JSON")
     parser.add_argument("--keep", help="directory for logs and runs; default a temporary one")

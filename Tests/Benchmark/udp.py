@@ -76,7 +76,8 @@ def rsyslog(bench, rate, seconds):
     return {"sent": sent["sent"], "rate": sent["rate"], "lost": sent["sent"] - received, "cpu_us_each": cpu * 1e6 / received, "peak_bytes": peak}
 
 
-def run(bench, seconds=5):
+def run(bench):
+    seconds = bench.options.seconds
     ways = {
         "receiver": lambda rate: receiver(bench, rate, seconds), "sluice, raw": lambda rate: sluice(bench, "raw", rate, seconds),
         "sluice, JSON": lambda rate: sluice(bench, "json", rate, seconds), "rsyslog": lambda rate: rsyslog(bench, rate, seconds)}
