@@ -204,7 +204,7 @@ class Test:
 
     def started(self, run):
         """Waits until a run works: queues open, sources and sinks at it."""
-        self.until("the run to start", lambda: run.stderr.count("pipeline starts") > 0, alive=run)
+        self.until("the run to start", lambda: run.stderr.count("pipeline starts") > 0 and takes_signals(run.pid), alive=run)
         return run
 
     def stop(self, run, code=0):
@@ -311,6 +311,13 @@ class Test:
                 self.note(f"cleaning up: {error!r}")
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def takes_signals(pid):
+    """Whether a run has taken over SIGTERM from its default, which it does right after it has said that it starts; so, too, when it isn't a run but what one runs under."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        facts = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    return facts["Name"] != "sluice" or (int(facts["SigIgn"], 16) | int(facts["SigCgt"], 16)) >> (signal.SIGTERM - 1) & 1 == 1
 
 
 def short(value, length=300):
