@@ -26,7 +26,7 @@ LOG = "Sources/SegmentQueue/Log/"
 # name, tests to run, then (file, text, replacement)...
 BUGS = [
     ("an append is acknowledged without a sync", QUEUE,
-     ("Sources/SegmentQueue/SegmentQueue.swift", "try point.file.sync()", "_ = try point.file.status()")),
+     ("Sources/SegmentQueue/Writing/SegmentQueue+Syncing.swift", "try point.file.sync()", "_ = try point.file.status()")),
     ("a commit is not synced", QUEUE,
      ("Sources/SegmentQueue/Cursors/CursorFile.swift", "      try file.sync()\n", "")),
     ("a commit goes into the newer slot", QUEUE,
