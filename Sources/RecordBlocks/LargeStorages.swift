@@ -3,10 +3,10 @@ internal import Glibc
 /// Memory of large buffers, kept for the next ones when nobody refers to it any more: fresh memory costs a page fault for each 4 KiB, which
 /// is more than copying them, and the general allocator keeps what such buffers leave in pieces that fit nobody.
 ///
-/// Four sizes for each power of two, so that a buffer fits who asks for a little less, and less than a quarter of it is never used.
+/// Four sizes for each power of two, so that a buffer fits who asks for a little less, and no more than a fifth of it stays unused.
 ///
 /// Under a lock of pthreads, not `Synchronization.Mutex`: the thread sanitizer doesn't see that one's futex.
-final class LargeStorages: @unchecked Sendable {  // the members are only touched between lock and unlock
+final class LargeStorages: @unchecked Sendable {  // `idle` and `idleBytes` are only touched between lock and unlock
   static let shared = LargeStorages(maximumIdleByteCount: 8 << 20)
 
   private static let least = 16 << 10
@@ -15,8 +15,7 @@ final class LargeStorages: @unchecked Sendable {  // the members are only touche
   private let maximumIdleByteCount: Int
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private var idle: [Int: [UnsafeMutableRawPointer]] = [:]
-  /// What is kept now.
-  private(set) var idleByteCount = 0
+  private var idleBytes = 0
 
   /// Keeps at most so many bytes.
   init(maximumIdleByteCount: Int) {
@@ -30,6 +29,9 @@ final class LargeStorages: @unchecked Sendable {  // the members are only touche
     mutex.deallocate()
   }
 
+  /// What is kept now.
+  var idleByteCount: Int { locked { idleBytes } }
+
   /// The size that memory for `byteCount` bytes has here; nil when the general allocator serves it better.
   static func size(for byteCount: Int) -> Int? {
     guard byteCount > least, byteCount <= most else { return nil }
@@ -41,7 +43,7 @@ final class LargeStorages: @unchecked Sendable {  // the members are only touche
   func take(_ size: Int) -> UnsafeMutableRawPointer {
     let kept: UnsafeMutableRawPointer? = locked {
       guard let memory = idle[size]?.popLast() else { return nil }
-      idleByteCount -= size
+      idleBytes -= size
       return memory
     }
     if let kept { return kept }
@@ -54,9 +56,9 @@ final class LargeStorages: @unchecked Sendable {  // the members are only touche
   /// Gives back what ``take(_:)`` gave.
   func give(_ memory: UnsafeMutableRawPointer, _ size: Int) {
     let isKept = locked {
-      guard idleByteCount + size <= maximumIdleByteCount else { return false }
+      guard idleBytes + size <= maximumIdleByteCount else { return false }
       idle[size, default: []].append(memory)
-      idleByteCount += size
+      idleBytes += size
       return true
     }
     if !isKept { munmap(memory, size) }
