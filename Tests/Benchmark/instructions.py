@@ -88,12 +88,17 @@ def syslog(counter, sluice, directory, count, form):
                 sender.sendto(b"<134>1 2026-09-01T12:00:00.000000Z web-03 shop 812 REQ - " + line.rstrip().encode(), ("127.0.0.1", port))
                 if number % 50 == 0:
                     time.sleep(0.005)
-        time.sleep(1)
+        deadline = time.monotonic() + 60
+        while (received := stored_records(sluice, directory / "queue")) < count:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"of {count} datagrams {received} were received")
+            time.sleep(0.05)
         process.terminate()
-    shown = json.loads(subprocess.run([sluice, "queue", "show", directory / "queue", "--output", "json"], check=True, capture_output=True).stdout)
-    if shown["total_records"] != count:
-        raise RuntimeError(f"of {count} datagrams {shown['total_records']} were received")
     return counter.collected()
+
+
+def stored_records(sluice, queue):
+    return json.loads(subprocess.run([sluice, "queue", "show", queue, "--output", "json"], check=True, capture_output=True).stdout)["total_records"]
 
 
 WORKS = {
