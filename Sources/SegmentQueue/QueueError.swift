@@ -25,6 +25,10 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     case unknownSegment
     /// An offset outside of what is allowed there.
     case invalidOffset
+    /// Calls for a cursor to a consumer of leases, or the other way round.
+    case wrongMode
+    /// The range isn't on loan under that lease any more: it ran out and the range was given again, or the consumer was set to another place.
+    case leaseLost
     /// The operating system said no.
     case io
     /// A network file system, and it wasn't allowed.

@@ -78,6 +78,8 @@ public enum ConsumerKind: UInt8, Sendable, Hashable {
   case sink = 1
   /// A batch job that pulls.
   case pull = 2
+  /// Competing workers: each has a range of records on loan, and acknowledges it.
+  case lease = 3
 }
 
 /// What a writer does when the queue is full and its `overflow` is to wait.

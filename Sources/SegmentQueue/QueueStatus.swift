@@ -80,6 +80,24 @@ public struct ConsumerStatus: Sendable, Hashable {
   public var silence: Duration
   /// Why its file can't be used, if it can't.
   public var failure: String?
+  /// The ranges that it has out and has back; nil unless it is one of leases.
+  public var leases: LeaseStatus?
+}
+
+/// The ranges of a consumer of leases at one moment.
+public struct LeaseStatus: Sendable, Hashable {
+  /// Ranges on loan.
+  public var onLoan: Int
+  /// Ranges that came back or whose lease ran out, to be given again.
+  public var waiting: Int
+  /// Ranges that were acknowledged before what is in front of them.
+  public var acknowledgedAhead: Int
+  /// Records in these; they don't count as behind.
+  public var acknowledgedRecords: UInt64
+  /// Bytes of lines in these.
+  public var acknowledgedBytes: UInt64
+  /// A range that was given so often is set aside; 0 for never.
+  public var maxDeliveries: Int
 }
 
 extension SegmentQueue {

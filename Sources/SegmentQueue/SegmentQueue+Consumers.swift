@@ -4,9 +4,12 @@ internal import RecordBlocks
 extension SegmentQueue {
   /// Opens a consumer, or makes one at `start`. An existing one goes on where it is, with the `hold` given now. Blocking; a new one is on
   /// the disk on return.
-  public func consumer(_ name: String, kind: ConsumerKind, startAt start: StartAt = .oldest, hold: Hold = .all) throws(QueueError)
-    -> QueueConsumer
-  {
+  ///
+  /// - Parameter maxDeliveries: of a consumer of leases: a range that was given so often is set aside; 0 for never. Nil leaves it as it is, and
+  ///   is 0 for a new one.
+  public func consumer(
+    _ name: String, kind: ConsumerKind, startAt start: StartAt = .oldest, hold: Hold = .all, maxDeliveries: Int? = nil
+  ) throws(QueueError) -> QueueConsumer {
     guard QueueConsumer.isValid(name: name) else {
       throw QueueError(
         .invalidName,
@@ -20,6 +23,7 @@ extension SegmentQueue {
         throw QueueError(.invalidName, "the consumer '\(name)' of \(path) is a \(existing.kind); choose another name for a \(kind)")
       }
       try existing.open(hold: hold)
+      if let maxDeliveries { try existing.changeMaxDeliveries(to: maxDeliveries) }
       return existing
     }
     let place: RecordBlocks.Offset
@@ -36,6 +40,11 @@ extension SegmentQueue {
     record.hold = hold
     record.tally = try makeReader().tally(at: place)
     record.lastCallAge = openAge
+    if kind == .lease {
+      // Two consumers of one name, one after the other, would have to be made in the same microsecond to share it.
+      let nonce = UInt32(truncatingIfNeeded: UInt64(bitPattern: clock.wall()) >> 10)
+      record.ledger = LeaseLedger(nonce: nonce, maxDeliveries: UInt16(clamping: maxDeliveries ?? 0))
+    }
     let file = try asQueueError { () throws(FileError) in try CursorFile(creating: name, in: consumersDirectory, record) }
     let consumer = QueueConsumer(name, self, .success(file))
     try consumer.open(hold: hold)

@@ -31,8 +31,8 @@ enum ExitCode: Int32, CaseIterable {
     switch code {
     case .held: self = .held
     case .damaged, .cursorUnreadable: self = .damaged
-    case .unknownConsumer, .unknownSegment, .invalidOffset, .invalidName: self = .usage
-    case .notAQueue, .newerFormat, .full, .keyConflict, .closed, .io, .networkFileSystem: self = .failure
+    case .unknownConsumer, .unknownSegment, .invalidOffset, .invalidName, .wrongMode: self = .usage
+    case .notAQueue, .newerFormat, .full, .keyConflict, .closed, .io, .networkFileSystem, .leaseLost: self = .failure
     }
   }
 }

@@ -107,7 +107,7 @@ struct QueueForecast {
 
   /// When that is so, if it stays silent; a running pipeline's sink never is.
   private func untilExpiry(_ reader: Reader) -> Duration? {
-    reader.kind == .pull ? max(.zero, options.consumerExpiry - reader.silence) : nil
+    reader.kind != .sink ? max(.zero, options.consumerExpiry - reader.silence) : nil
   }
 
   /// Stored bytes that a reader may pin; nil for all that the queue can have, or for a hold by age.

@@ -5,7 +5,7 @@ internal import RecordBlocks
 ///     bytes      field
 ///     0   4      "SLCR"
 ///     4   2      bytes of this record, checksum included
-///     6   1      version, 1
+///     6   1      version: 1, with a ledger of leases 2
 ///     7   1      kind of consumer
 ///     8   8      generation: the higher of two readable slots is the newer
 ///     16  16     queue id
@@ -20,7 +20,13 @@ internal import RecordBlocks
 ///     114 8      the queue's open age at the consumer's last call
 ///     122 2+n    the sink's own state: its length plus 1, or 0 without one
 ///     …   8+8+8  of the loss that begins at the cursor: wall time of the first and last deletion, and bytes of lines that gaps in it told
+///     …   …      version 2: the ledger of leases
 ///     …   4      CRC-32 of everything before
+///
+/// A ledger of leases has a number that no earlier consumer of that name had (4), the most deliveries or 0 (2), how many ranges follow (2),
+/// and for each of them, the first of which begins at the cursor: 0 acknowledged, 1 open, 2 gone (1); how many offsets it has (6); how many
+/// records and bytes and lost records the queue counts in it (6+6+6); of one that is gone, how many of each were acknowledged before
+/// (6+6+6); and, unless it is acknowledged, how often it was given (2) and for how many milliseconds it was lent, 0 when it waits (4).
 ///
 /// Records of the first versions lack the fields of the loss behind the sink's state. Offsets, the generation and the count of other places are
 /// below 2^63. Bytes are a record if and only if they are just what is written for it, with or without those fields: more needs another version.
@@ -52,6 +58,7 @@ struct CursorRecord: Hashable {
   static let slotByteCount = 16 << 10
   private static let magic: UInt32 = 0x5243_4C53
   static let version: UInt8 = 1
+  private static let versionWithLedger: UInt8 = 2
   /// Where the sink's own state begins.
   private static let fixedByteCount = 124
 
@@ -69,6 +76,8 @@ struct CursorRecord: Hashable {
   var loss: Loss?
   var lastCallAge: UInt64 = 0
   var state: [UInt8]?
+  /// What a consumer of leases has out and has back; nil for any other.
+  var ledger: LeaseLedger?
 
   /// The first offset that the consumer may still want: what it lost needs no keeping.
   var needed: Offset { max(cursor, loss?.end ?? cursor) }
@@ -105,7 +114,7 @@ struct CursorRecord: Hashable {
     var bytes: [UInt8] = []
     bytes.appendInteger(Self.magic)
     bytes.appendInteger(UInt16(0))
-    bytes.append(Self.version)
+    bytes.append(ledger == nil ? Self.version : Self.versionWithLedger)
     bytes.append(kind.rawValue)
     bytes.appendInteger(generation)
     bytes.appendInteger(queueID.high)
@@ -135,6 +144,7 @@ struct CursorRecord: Hashable {
     bytes.appendInteger(UInt64(bitPattern: loss?.firstTime ?? 0))
     bytes.appendInteger(UInt64(bitPattern: loss?.lastTime ?? 0))
     bytes.appendInteger(loss?.gapBytes ?? 0)
+    ledger?.encode(into: &bytes, floor: cursor)
     let total = bytes.count + 4
     precondition(total <= Self.slotByteCount, "a consumer's record exceeds its slot")
     bytes[4] = UInt8(truncatingIfNeeded: total)
@@ -149,8 +159,10 @@ struct CursorRecord: Hashable {
       return nil
     }
     let stored = UInt32(littleEndian: slot.loadUnaligned(fromByteOffset: Int(length) - 4, as: UInt32.self))
-    guard BlockCodec.checksum(UnsafeRawBufferPointer(rebasing: slot[0..<Int(length) - 4])) == stored, reader.integer(UInt8.self) == version,
-      let kind = reader.integer(UInt8.self).flatMap(ConsumerKind.init), let generation = reader.integer(UInt64.self),
+    guard BlockCodec.checksum(UnsafeRawBufferPointer(rebasing: slot[0..<Int(length) - 4])) == stored,
+      let version = reader.integer(UInt8.self), version == Self.version || version == Self.versionWithLedger,
+      let kind = reader.integer(UInt8.self).flatMap(ConsumerKind.init), (kind == .lease) == (version == Self.versionWithLedger),
+      let generation = reader.integer(UInt64.self),
       let high = reader.integer(UInt64.self), let low = reader.integer(UInt64.self), let cursor = reader.integer(UInt64.self),
       let inFlight = reader.integer(UInt64.self), let seeks = reader.integer(UInt64.self), let holdKind = reader.integer(UInt8.self),
       let amount = reader.integer(UInt64.self), let lostRecords = reader.integer(UInt64.self), let lostBytes = reader.integer(UInt64.self),
@@ -181,14 +193,20 @@ struct CursorRecord: Hashable {
       guard Int(stateLength) - 1 <= Int(length) - 128, var state = reader.part(Int(stateLength) - 1) else { return nil }
       record.state = Array(state.rest())
     }
-    let read = Self.fixedByteCount + Int(max(1, stateLength)) - 1
-    if Int(length) == read + 28, let first = reader.integer(UInt64.self), let last = reader.integer(UInt64.self),
+    var read = Self.fixedByteCount + Int(max(1, stateLength)) - 1
+    if kind == .lease || Int(length) == read + 28, let first = reader.integer(UInt64.self), let last = reader.integer(UInt64.self),
       let bytes = reader.integer(UInt64.self)
     {
       guard record.loss != nil || (first, last, bytes) == (0, 0, 0) else { return nil }
       record.loss?.firstTime = Int64(bitPattern: first)
       record.loss?.lastTime = Int64(bitPattern: last)
       record.loss?.gapBytes = bytes
+      if kind == .lease {
+        guard let ledger = LeaseLedger(&reader, floor: record.cursor) else { return nil }
+        record.ledger = ledger
+        // All of it, where there is no older form.
+        read = Int(length) - 4
+      }
     } else if Int(length) != read + 4 {
       return nil
     }
@@ -196,7 +214,8 @@ struct CursorRecord: Hashable {
     let counts = [generation, cursor, record.inFlightEnd?.rawValue ?? 0, seeks, record.loss?.end.rawValue ?? 0]
     guard counts.allSatisfy({ $0 <= .max / 2 }) else { return nil }
     // Behind the record's length, which tells whether the last fields are there.
-    return record.encode()[6..<read].elementsEqual(slot[6..<read]) ? record : nil
+    let encoded = record.encode()
+    return encoded.count >= read && encoded[6..<read].elementsEqual(slot[6..<read]) ? record : nil
   }
 }
 

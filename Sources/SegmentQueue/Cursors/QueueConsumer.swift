@@ -7,7 +7,7 @@ public import RecordBlocks
 /// One reader at a time: a second that reads under the same name would only disturb the first's place. All methods that touch the disk
 /// block.
 public final class QueueConsumer: Sendable {
-  private struct State {
+  struct State {
     var file: Result<CursorFile, QueueError>
     var reader: LogReader?
     /// Counters at ends of batches that were read and not yet committed.
@@ -17,12 +17,16 @@ public final class QueueConsumer: Sendable {
     var lastCallAge: UInt64
     /// A sink of a running pipeline: never silent.
     var isOpen = false
+    /// The ranges on loan, by their first offset.
+    var loans: [Offset: Loan] = [:]
   }
 
   /// The consumer's name.
   public let name: String
-  private unowned let queue: SegmentQueue
-  private let state: Monitor<State>
+  unowned let queue: SegmentQueue
+  let state: Monitor<State>
+  /// Tells of leases that came back.
+  let leasesChanged = ChangeSignal()
 
   /// Ends of uncommitted batches that are remembered; a consumer that reads further without a commit has its counters looked up.
   private static let markLimit = 1024
@@ -31,8 +35,12 @@ public final class QueueConsumer: Sendable {
     self.name = name
     self.queue = queue
     var age: UInt64 = 0
-    if case .success(let file) = file { age = file.current.lastCallAge }
-    state = Monitor(State(file: file, lastCallAge: age))
+    var loans: [Offset: Loan] = [:]
+    if case .success(let file) = file {
+      age = file.current.lastCallAge
+      loans = Self.loans(of: file.current, now: queue.clock.monotonic())
+    }
+    state = Monitor(State(file: file, lastCallAge: age, loans: loans))
   }
 
   /// Letters, digits, `.`, `_`, `-`, at most 64, first a letter or digit; not ending like the files that stand beside a consumer's.
@@ -153,6 +161,9 @@ public final class QueueConsumer: Sendable {
     try state.withLock { state throws(QueueError) in
       var file = try state.file.get()
       let record = file.current
+      guard record.ledger == nil else {
+        throw QueueError(.wrongMode, "consumer '\(name)' is one of leases: its cursor follows what is acknowledged")
+      }
       guard cursor >= record.cursor else {
         throw QueueError(
           .invalidOffset, "consumer '\(name)' is at \(record.cursor) and can't be committed back at \(cursor); seek it there instead")
@@ -218,13 +229,16 @@ public final class QueueConsumer: Sendable {
         new.loss = nil
         new.seekCount += 1
         new.state = nil
+        new.ledger?.ranges.removeAll()
       }
+      state.loans.removeAll()
       state.marks.removeAll()
       state.toldLosses.removeAll()
       state.reader = nil
     }
     settle(before: target)
     queue.consumerMoved()
+    leasesChanged.signal()
   }
 
   /// Opens the file again, which couldn't be read when the queue was opened: descriptors or the disk were in trouble.
@@ -248,6 +262,7 @@ public final class QueueConsumer: Sendable {
         )
       }
       state.lastCallAge = file.current.lastCallAge
+      state.loans = Self.loans(of: file.current, now: queue.clock.monotonic())
       state.file = .success(file)
     }
   }
@@ -319,7 +334,7 @@ public final class QueueConsumer: Sendable {
     }
   }
 
-  private func change(_ file: inout CursorFile, _ state: inout State, _ body: (inout CursorRecord) -> Void) throws(QueueError) {
+  func change(_ file: inout CursorFile, _ state: inout State, _ body: (inout CursorRecord) -> Void) throws(QueueError) {
     var failure: FileError?
     do throws(FileError) { try file.commit(body) } catch { failure = error }
     // Also after an error: the file knows that it is spoilt.
@@ -339,18 +354,25 @@ public final class QueueConsumer: Sendable {
   public func status() -> ConsumerStatus { status(of: queue, end: queue.monitor.withLock { $0.durableTally }) }
 
   func status(of queue: SegmentQueue, end: Tally) -> ConsumerStatus {
-    let (record, error) = state.withLock { state -> (CursorRecord?, QueueError?) in
+    let now = queue.clock.monotonic()
+    let (record, leases, error) = state.withLock { state -> (CursorRecord?, LeaseStatus?, QueueError?) in
       switch state.file {
-      case .success(let file): return (file.current, nil)
-      case .failure(let error): return (nil, error)
+      case .success(let file): return (file.current, Self.leaseStatus(file.current, state.loans, now: now), nil)
+      case .failure(let error): return (nil, nil, error)
       }
     }
-    let standing = record?.standing(at: end) { try? queue.makeReader().tally(at: $0) } ?? CursorRecord.Standing()
+    var standing = record?.standing(at: end) { try? queue.makeReader().tally(at: $0) } ?? CursorRecord.Standing()
+    if let record, let known = record.ledger?.acknowledged(floor: record.cursor, lossEnd: record.loss?.end ?? .zero) {
+      standing.lagRecords -= min(known.ahead.records, standing.lagRecords)
+      standing.lagBytes -= min(known.ahead.bytes, standing.lagBytes)
+      standing.lostRecords -= min(known.gone.records, standing.lostRecords)
+      standing.lostBytes -= min(known.gone.bytes, standing.lostBytes)
+    }
     return ConsumerStatus(
       name: name, kind: record?.kind ?? .pull, cursor: record?.cursor ?? .zero, inFlightEnd: record?.inFlightEnd,
       hold: record?.hold ?? .all,
       lagRecords: standing.lagRecords, lagBytes: standing.lagBytes, pinnedBytes: queue.storedBytes(from: record?.needed ?? .zero),
       lostRecords: standing.lostRecords, lostBytes: standing.lostBytes,
-      silence: .nanoseconds(Int64(clamping: silence(at: queue.openAge))), failure: error?.description)
+      silence: .nanoseconds(Int64(clamping: silence(at: queue.openAge))), failure: error?.description, leases: leases)
   }
 }

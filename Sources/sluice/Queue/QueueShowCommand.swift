@@ -158,6 +158,7 @@ extension ConsumerKind {
     switch self {
     case .sink: "sink"
     case .pull: "pull"
+    case .lease: "lease"
     }
   }
 }

@@ -60,7 +60,7 @@ enum StatusText {
     if let sink {
       line += "out \(rates(sink.bytesPerSecond, sink.recordsPerSecond))"
     } else {
-      line += padded(consumer.kind == .pull ? "pulled by others" : "no sink in the file", 32)
+      line += padded(consumer.kind == .sink ? "no sink in the file" : "pulled by others", 32)
     }
     line += "  lag \(HumanText.count(consumer.lagRecords))"
     if consumer.lagRecords > 0 { line += " (\(HumanText.bytes(consumer.lagBytes)))" }
