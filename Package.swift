@@ -75,7 +75,8 @@ if !librariesOnly {
   targets += component(
     "QueueServer",
     [
-      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "PipelineConfiguration", "CBlockCodec", "CLinux", .hummingbird,
+      "SegmentQueue", "RecordBlocks", "DurableFiles", "PipelineCore", "PipelineConfiguration", "PipelineRuntime", "CBlockCodec", "CLinux",
+      .hummingbird,
       .hummingbirdCore, .httpTypes,
       .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .systemPackage, .logging,
     ], tests: [.asyncHTTPClient, .nioEmbedded, .nioHTTPCompression])

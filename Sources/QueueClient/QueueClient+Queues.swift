@@ -9,6 +9,7 @@ extension QueueClient {
     var start_at: String?
     var mode = "cursor"
     var hold: String?
+    var max_deliveries: Int?
   }
   private struct Place: Codable, Sendable {
     var offset: String?
@@ -58,10 +59,24 @@ extension QueueClient {
   public func createConsumer(_ name: String, of queue: String, startAt start: QueuePlace = .oldest, hold: String? = nil)
     async throws(QueueClientError) -> (consumer: RemoteConsumer, isNew: Bool)
   {
+    try await create(name, of: queue, Creation(start_at: start.description, hold: hold))
+  }
+
+  /// The same for a consumer whose workers have leases.
+  /// - Parameter maxDeliveries: records that were lent so often without being acknowledged become dead letters; 0 for never, nil leaves it.
+  public func createLeaseConsumer(
+    _ name: String, of queue: String, startAt start: QueuePlace = .oldest, hold: String? = nil, maxDeliveries: Int? = nil
+  ) async throws(QueueClientError) -> (consumer: RemoteConsumer, isNew: Bool) {
+    try await create(name, of: queue, Creation(start_at: start.description, mode: "lease", hold: hold, max_deliveries: maxDeliveries))
+  }
+
+  private func create(_ name: String, of queue: String, _ wish: Creation) async throws(QueueClientError) -> (
+    consumer: RemoteConsumer, isNew: Bool
+  ) {
     let made = try await persist { _ throws(QueueClientError) in
       var request = self.request(.PUT, self.path(queue, "consumers", name))
       request.headers.add(name: "Content-Type", value: "application/json")
-      request.body = self.json(Creation(start_at: start.description, hold: hold))
+      request.body = self.json(wish)
       return try await self.askWithStatus(request, for: RemoteConsumer.self)
     }
     return (consumer: made.answer, isNew: made.status == 201)

@@ -52,6 +52,7 @@ class Sizes:
         self.kills = {"quick": 8, "normal": 20, "full": 20}[name]
         self.backlog = {"quick": 128 * mib, "normal": 512 * mib, "full": 10240 * mib}[name]
         self.lines = {"quick": 20_000, "normal": 60_000, "full": 400_000}[name]
+        self.lease_records, self.lease_faults = {"quick": (10_000, 20), "normal": (40_000, 40), "full": (400_000, 400)}[name]
 
     @property
     def patience(self):

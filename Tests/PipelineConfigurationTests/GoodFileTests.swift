@@ -114,6 +114,8 @@ import Testing
       consumers:
         nightly: { mode: cursor, start_at: newest, hold: 7d }
         reports: {}
+        load: { mode: lease, max_deliveries: 5 }
+        spread: { mode: lease }
       """)
     let http = HTTPSinkDefinition(
       url: SecretText("https://collector.example/ingest"), format: .jsonArray, compression: .none,
@@ -135,6 +137,8 @@ import Testing
     #expect(
       loaded.consumers == [
         ConsumerDefinition(name: "nightly", startAt: .newest, hold: .duration(.seconds(7 * 86_400))), ConsumerDefinition(name: "reports"),
+        ConsumerDefinition(name: "load", mode: .lease(maxDeliveries: 5)),
+        ConsumerDefinition(name: "spread", mode: .lease(maxDeliveries: 0)),
       ])
   }
 

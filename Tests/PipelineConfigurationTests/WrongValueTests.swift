@@ -238,13 +238,16 @@ private let badValues: [BadFile] = [
       #"p.yaml:1:70: sources.app.format: expected raw or json, got 'jsn'; did you mean 'json'?"#,
     ]),
   BadFile(
-    "a consumer that leases",
+    "deliveries of a consumer without leases, and too many",
     yaml: #"""
       sources: { app: { type: stdin } }
-      consumers: { c: { mode: lease } }
+      consumers:
+        c: { max_deliveries: 5 }
+        d: { mode: lease, max_deliveries: 0 }
       """#,
     mistakes: [
-      #"p.yaml:2:25: consumers.c.mode: leases aren't in this version of Sluice; expected cursor"#
+      #"p.yaml:3:24: consumers.c.max_deliveries: only a consumer of leases counts deliveries; give mode: lease"#,
+      #"p.yaml:4:37: consumers.d.max_deliveries: expected unlimited or a number from 1 to 1000, such as 5, got '0'"#,
     ]),
   BadFile(
     "a consumer with a mistyped mode",
@@ -253,7 +256,7 @@ private let badValues: [BadFile] = [
       consumers: { c: { mode: curser, start_at: beginning, hold: 0% } }
       """#,
     mistakes: [
-      #"p.yaml:2:25: consumers.c.mode: expected cursor, got 'curser'; did you mean 'cursor'?"#,
+      #"p.yaml:2:25: consumers.c.mode: expected cursor or lease, got 'curser'; did you mean 'cursor'?"#,
       #"p.yaml:2:43: consumers.c.start_at: expected oldest or newest, got 'beginning'"#,
       #"p.yaml:2:60: consumers.c.hold: expected all, a size such as 2GiB, a share such as 50% or a duration such as 7d, got '0%'"#,
     ]),

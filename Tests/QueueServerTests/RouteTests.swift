@@ -76,7 +76,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("Job", "{}", 422), ("job", #"{"start": "oldest"}"#, 400), ("job", #"{"mode": "lease"}"#, 422), ("job", #"{"hold": "much"}"#, 400),
+    ("Job", "{}", 422), ("job", #"{"start": "oldest"}"#, 400), ("job", #"{"mode": "loan"}"#, 422), ("job", #"{"hold": "much"}"#, 400),
     ("job", #"{"hold": 5}"#, 400), ("job", "[]", 400), ("job", "{", 400), ("job", #"{"start_at": "9-1"}"#, 410),
     ("job", #"{"start_at": "1-9"}"#, 400),
   ])

@@ -46,13 +46,24 @@ public struct ConsumerDefinition: Sendable, Equatable {
   public var startAt: StartDefinition
   /// How much unread data the queue keeps for it.
   public var hold: HoldDefinition
+  /// How its records are drawn.
+  public var mode: ConsumerMode
 
   /// A consumer; the defaults are the pipeline file's.
-  public init(name: String, startAt: StartDefinition = .oldest, hold: HoldDefinition = .all) {
+  public init(name: String, startAt: StartDefinition = .oldest, hold: HoldDefinition = .all, mode: ConsumerMode = .cursor) {
     self.name = name
     self.startAt = startAt
     self.hold = hold
+    self.mode = mode
   }
+}
+
+/// `mode`: how a consumer's records are drawn.
+public enum ConsumerMode: Sendable, Equatable {
+  /// In order, by one at a time, whose cursor is committed.
+  case cursor
+  /// By several workers, each of which has some on loan; set aside after so many deliveries, 0 for never.
+  case lease(maxDeliveries: Int)
 }
 
 /// Where a consumer without a cursor begins.

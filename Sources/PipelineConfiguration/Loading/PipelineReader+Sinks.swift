@@ -21,15 +21,21 @@ extension PipelineReader {
   func readConsumer(_ entry: NamedSection) -> ConsumerDefinition? {
     let section = entry.section
     section.refuseUnknownKeys(Schema.consumer)
-    if let mode = section.scalar("mode", expected: "cursor"), mode.isNothing || mode.text.value != "cursor" {
-      if mode.text.value == "lease" {
-        section.report(mode, "leases aren't in this version of Sluice; expected cursor")
-      } else {
-        section.report(mode, expected: "cursor", suggestion: nearest(to: mode.text.redacted, among: ["cursor"]))
+    var mode = ConsumerMode.cursor
+    if let word = section.scalar("mode", expected: "cursor or lease") {
+      switch word.text.value {
+      case "cursor" where !word.isNothing: break
+      case "lease": mode = .lease(maxDeliveries: 0)
+      default: section.report(word, expected: "cursor or lease", suggestion: nearest(to: word.text.redacted, among: ["cursor", "lease"]))
       }
     }
+    if mode == .cursor, let setting = section.scalar("max_deliveries", expected: "a number") {
+      section.report(setting, "only a consumer of leases counts deliveries; give mode: lease")
+    } else if let most = section.value("max_deliveries", ValueType<Int>.count(5, 1...1000).or("unlimited")) {
+      mode = .lease(maxDeliveries: most ?? 0)
+    }
     let startAt: StartDefinition? = section.value("start_at", .choice)
-    return ConsumerDefinition(name: entry.name, startAt: startAt ?? .oldest, hold: section.value("hold", .hold) ?? .all)
+    return ConsumerDefinition(name: entry.name, startAt: startAt ?? .oldest, hold: section.value("hold", .hold) ?? .all, mode: mode)
   }
 
   private func readPull(_ section: Section) -> PullDefinition {

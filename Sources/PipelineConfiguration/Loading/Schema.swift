@@ -25,7 +25,7 @@ enum Schema {
   static let tls = ["ca"]
   static let retry = ["initial", "max", "attempts"]
 
-  static let consumer = ["mode", "start_at", "hold"]
+  static let consumer = ["mode", "max_deliveries", "start_at", "hold"]
 
   static let server = ["listen", "tokens", "tls", "insecure", "limits"]
   static let serverTLS = ["certificate", "key", "client_ca"]

@@ -112,7 +112,12 @@ indirect enum ResolvedValue {
   }
 
   private init(_ consumer: ConsumerDefinition) {
-    self = .map([("mode", .text("cursor")), ("start_at", .text(consumer.startAt.rawValue)), ("hold", .text(Self.format(consumer.hold)))])
+    var mode: [(key: String, value: ResolvedValue)]
+    switch consumer.mode {
+    case .cursor: mode = [("mode", .text("cursor"))]
+    case .lease(let most): mode = [("mode", .text("lease")), ("max_deliveries", most == 0 ? .text("unlimited") : .number(most))]
+    }
+    self = .map(mode + [("start_at", .text(consumer.startAt.rawValue)), ("hold", .text(Self.format(consumer.hold)))])
   }
 
   private init(_ server: ServerDefinition) {

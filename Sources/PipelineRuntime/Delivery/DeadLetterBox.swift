@@ -54,10 +54,12 @@ final class DeadLetterBox: Sendable {
 
   /// The offset of the log before which everything that the sink was given and couldn't take is a dead letter, as its stream of dead letters
   /// tells; nil when that speaks of another queue, or of the time before the consumer was set to another place.
-  func settledEnd(of log: QueueID, stream: UInt32, seekCount: UInt64) -> Offset? {
+  /// - Parameter start: of a stream that tells of ranges: where the range must begin.
+  func settledEnd(of log: QueueID, stream: UInt32, seekCount: UInt64, from start: Offset? = nil) -> Offset? {
     let identity = LittleEndian.bytes(of: log.high) + LittleEndian.bytes(of: log.low)
     guard let checkpoint = writer.checkpoints.first(where: { $0.stream == stream }), checkpoint.identity == identity,
-      checkpoint.value.count == 16, LittleEndian.integer(checkpoint.value[0..<8]) == seekCount
+      checkpoint.value.count == (start == nil ? 16 : 24), LittleEndian.integer(checkpoint.value[0..<8]) == seekCount,
+      start.map({ LittleEndian.integer(checkpoint.value[16..<24]) == $0.rawValue }) ?? true
     else { return nil }
     return Offset(LittleEndian.integer(checkpoint.value[8..<16]))
   }

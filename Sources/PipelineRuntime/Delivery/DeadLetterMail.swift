@@ -12,6 +12,9 @@ struct DeadLetterMail: ~Copyable {
   static let stream: UInt32 = 0
   /// The stream of what it sets aside of dead letters that were put back.
   static let againStream: UInt32 = 1
+  /// The stream of what workers with leases never acknowledge, which is no longer in the order of the queue: its checkpoint tells of the last
+  /// range only.
+  static let leaseStream: UInt32 = 2
   /// Bytes of JSON after which a write is made.
   static let writeBytes = 256 << 10
 
@@ -20,6 +23,8 @@ struct DeadLetterMail: ~Copyable {
   private let stream: UInt32
   private let identity: [UInt8]
   private let seekCount: UInt64
+  /// Where the range begins that the checkpoint tells of; nil where it tells of everything before its end.
+  private let start: Offset?
   /// Everything before it was written by an earlier attempt.
   private let writtenUpTo: Offset
   private var batch = RecordBatch()
@@ -27,13 +32,16 @@ struct DeadLetterMail: ~Copyable {
   private var count: UInt64 = 0
 
   /// Mail about records of `log`, whose consumer was set to another place so many times. What the box has written must be settled.
-  init(_ box: DeadLetterBox, _ log: QueueID, stream: UInt32, seekCount: UInt64, reason: String, status: String) {
+  init(
+    _ box: DeadLetterBox, _ log: QueueID, stream: UInt32, seekCount: UInt64, from start: Offset? = nil, reason: String, status: String
+  ) {
     self.box = box
+    self.start = start
     self.stream = stream
     self.seekCount = seekCount
     record = DeadLetterRecord(consumer: box.writer.name, reason: reason, status: status)
     identity = LittleEndian.bytes(of: log.high) + LittleEndian.bytes(of: log.low)
-    if let settledEnd = box.settledEnd(of: log, stream: stream, seekCount: seekCount) {
+    if let settledEnd = box.settledEnd(of: log, stream: stream, seekCount: seekCount, from: start) {
       writtenUpTo = settledEnd
     } else {
       writtenUpTo = .zero
@@ -96,7 +104,8 @@ struct DeadLetterMail: ~Copyable {
 
   private mutating func write() async throws {
     guard let next else { return }
-    let value = LittleEndian.bytes(of: seekCount) + LittleEndian.bytes(of: next.rawValue)
+    let value =
+      LittleEndian.bytes(of: seekCount) + LittleEndian.bytes(of: next.rawValue) + (start.map { LittleEndian.bytes(of: $0.rawValue) } ?? [])
     let full = exchange(&batch, with: RecordBatch())
     box.wrote(try await box.writer.write(full, checkpoints: [.set(stream: stream, identity: identity, value: value)]))
   }

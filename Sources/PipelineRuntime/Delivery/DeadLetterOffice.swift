@@ -56,7 +56,7 @@ public final class DeadLetterOffice: Sendable {
   /// - Returns: how many dead letters that are, those among them that were put back before and are not delivered yet.
   /// - Throws: ``SegmentQueue/QueueError``: `unknownConsumer` when there is no such sink, `closed` when the run has ended.
   public func putBack(sink name: String) async throws -> Int {
-    guard sinks.contains(name) else {
+    guard sinks.contains(name) || openBox(of: name) != nil else {
       let known = sinks.sorted().joined(separator: ", ")
       throw QueueError(
         .unknownConsumer,

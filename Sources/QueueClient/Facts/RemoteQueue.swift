@@ -72,9 +72,11 @@ public struct RemoteConsumer: Sendable, Hashable, Codable {
   public var secondsUntilLoss: Double?
   /// Why it can't be used.
   public var failure: String?
+  /// Its ranges on loan and back; nil where it has a cursor that is committed.
+  public var leases: RemoteLeases?
 
   enum CodingKeys: String, CodingKey {
-    case name, kind, mode, cursor, hold, failure
+    case name, kind, mode, cursor, hold, failure, leases
     case lagRecords = "lag_records"
     case lagBytes = "lag_bytes"
     case pinnedBytes = "pinned_bytes"
@@ -82,6 +84,25 @@ public struct RemoteConsumer: Sendable, Hashable, Codable {
     case lostBytes = "lost_bytes"
     case silentSeconds = "silent_seconds"
     case secondsUntilLoss = "seconds_until_loss"
+  }
+}
+
+/// What a server tells of a consumer's leases.
+public struct RemoteLeases: Sendable, Hashable, Codable {
+  /// Ranges on loan.
+  public var onLoan: Int
+  /// Ranges that came back, to be lent again.
+  public var waiting: Int
+  /// Ranges that were acknowledged before what is in front of them.
+  public var acknowledgedAhead: Int
+  /// Records that were lent so often become dead letters; 0 for never.
+  public var maxDeliveries: Int
+
+  enum CodingKeys: String, CodingKey {
+    case waiting
+    case onLoan = "on_loan"
+    case acknowledgedAhead = "acknowledged_ahead"
+    case maxDeliveries = "max_deliveries"
   }
 }
 

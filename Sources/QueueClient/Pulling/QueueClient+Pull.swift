@@ -17,17 +17,21 @@ extension QueueClient {
   private func pullOnce(_ pull: PullRequest) async throws(QueueClientError) -> PulledBatch {
     var request = request(.GET, path(pull.queue, "records"), query: pull.query)
     request.headers.add(name: "Accept-Encoding", value: "gzip")
-    let response = try await send(request)
+    return try await batch(of: try await send(request), maxBytes: pull.maxBytes, form: pull.form)
+  }
+
+  /// The whole and checked batch that an answer has.
+  func batch(of response: HTTPClientResponse, maxBytes: Int, form: PullRequest.Form) async throws(QueueClientError) -> PulledBatch {
     guard var batch = PulledBatch(response.headers) else {
       throw notSluice("an answer to a pull has not the headers Sluice-First-Offset, -Next-Offset, -Records and -Bytes that it must have")
     }
     let encoding = response.headers.first(name: "Content-Encoding")?.lowercased()
     guard encoding == nil || encoding == "gzip" else { throw notSluice("it answers in an encoding that was not asked for") }
-    let limit = batch.records <= 1 ? configuration.maximumRecordBytes : min(pull.maxBytes, Self.maximumBatchBytes)
+    let limit = batch.records <= 1 ? configuration.maximumRecordBytes : min(maxBytes, Self.maximumBatchBytes)
     guard batch.byteCount <= limit else {
       throw notSluice("it announces a batch of \(batch.byteCount) bytes, where \(limit) is the most")
     }
-    let reader = BodyReader(form: pull.form, isCompressed: encoding == "gzip", records: batch.records, byteCount: batch.byteCount)
+    let reader = BodyReader(form: form, isCompressed: encoding == "gzip", records: batch.records, byteCount: batch.byteCount)
     do {
       for try await piece in response.body {
         var damage: BodyReader.Damage?

@@ -105,6 +105,7 @@ struct Problem: Error, Sendable {
     case .unknownConsumer: self.init(.notFound, "unknown_consumer", "the queue '\(queue)' has no such consumer")
     case .full: self.init(.tooManyRequests, "queue_full", "the queue '\(queue)' has no room; send it again later", retryAfter: 5)
     case .closed: self = .stopping
+    case .leaseLost: self.init(.conflict, "lease_lost", error.description)
     case .cursorUnreadable:
       self.init(
         .internalServerError, "cursor_unreadable", "the consumer's file can't be read; the server's log names it and says what to do")
@@ -122,5 +123,8 @@ extension HTTPField.Name {
   static let records = HTTPField.Name("Sluice-Records")!
   static let bytes = HTTPField.Name("Sluice-Bytes")!
   static let gap = HTTPField.Name("Sluice-Gap")!
+  static let lease = HTTPField.Name("Sluice-Lease")!
+  static let deliveries = HTTPField.Name("Sluice-Deliveries")!
+  static let deadLetters = HTTPField.Name("Sluice-Dead-Letters")!
   static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
 }

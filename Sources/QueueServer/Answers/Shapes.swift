@@ -44,7 +44,7 @@ struct QueueShape: Encodable {
 struct ConsumerShape: Encodable {
   var name: String
   var kind: String
-  var mode = "cursor"
+  var mode: String
   var cursor: String
   var hold: String
   var lagRecords: UInt64
@@ -55,10 +55,23 @@ struct ConsumerShape: Encodable {
   var silentSeconds: Double
   var secondsUntilLoss: Double?
   var failure: String?
+  var leases: Leases?
+
+  /// The ranges of a consumer of leases.
+  struct Leases: Encodable {
+    var onLoan: Int
+    var waiting: Int
+    var acknowledgedAhead: Int
+    var maxDeliveries: Int
+  }
 
   init(_ status: ConsumerStatus, of served: ServedQueue, _ forecasts: QueueForecasts) {
     name = status.name
     kind = status.kind == .sink ? "sink" : "pull"
+    mode = status.kind == .lease ? "lease" : "cursor"
+    leases = status.leases.map {
+      Leases(onLoan: $0.onLoan, waiting: $0.waiting, acknowledgedAhead: $0.acknowledgedAhead, maxDeliveries: $0.maxDeliveries)
+    }
     cursor = "\(served.queue.place(status.cursor))"
     hold = QuantityText.text(of: HoldDefinition(status.hold))
     lagRecords = status.lagRecords

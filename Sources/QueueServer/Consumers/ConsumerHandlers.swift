@@ -14,10 +14,12 @@ enum ConsumerHandlers {
     var startAt: String?
     var mode: String?
     var hold: String?
+    var maxDeliveries: Int?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
       case startAt = "start_at"
       case mode, hold
+      case maxDeliveries = "max_deliveries"
     }
 
     init(from decoder: any Decoder) throws {
@@ -26,6 +28,7 @@ enum ConsumerHandlers {
       startAt = container.contains(.startAt) ? try container.decode(String.self, forKey: .startAt) : nil
       mode = container.contains(.mode) ? try container.decode(String.self, forKey: .mode) : nil
       hold = container.contains(.hold) ? try container.decode(String.self, forKey: .hold) : nil
+      maxDeliveries = container.contains(.maxDeliveries) ? try container.decode(Int.self, forKey: .maxDeliveries) : nil
     }
   }
 
@@ -72,8 +75,17 @@ enum ConsumerHandlers {
         "a consumer's name has 1 to 64 of a-z, 0-9, '.', '_', '-', begins with a letter or digit, and doesn't end in .files or .tmp")
     }
     let wish = try await call.body(as: Wish.self)
-    if let mode = wish.mode, mode != "cursor" {
-      throw Problem(.unprocessableContent, "unsupported_mode", "mode: this version knows 'cursor' only, got '\(mode.prefix(64))'")
+    let kind = try wish.mode.map { mode throws(Problem) -> ConsumerKind in
+      switch mode {
+      case "cursor": return .pull
+      case "lease": return .lease
+      default: throw Problem(.unprocessableContent, "unsupported_mode", "mode: expected cursor or lease, got '\(mode.prefix(64))'")
+      }
+    }
+    if let count = wish.maxDeliveries {
+      guard 0...1000 ~= count else {
+        throw Problem.badBody("max_deliveries: expected a whole number from 1 to 1000, or 0 for no limit, got \(count)")
+      }
     }
     let hold = try wish.hold.map { text in
       guard let hold = QuantityText.hold(text) else {
@@ -87,14 +99,25 @@ enum ConsumerHandlers {
       let queue = served.queue
       let place = try startAtPlace(startAt, parameter: "start_at", served)
       let isNew = !queue.consumerNames.contains(name)
-      if isNew || hold != nil, let refusal = call.access.refusal(.admin, queue: served.name) { throw Problem(refusal) }
+      if isNew || hold != nil || wish.maxDeliveries != nil, let refusal = call.access.refusal(.admin, queue: served.name) {
+        throw Problem(refusal)
+      }
       if !isNew {
-        let consumer = try served.pullConsumer(name)
+        let known = try served.clientsConsumer(name)
+        let consumer = try known.kind == .lease || kind == .lease ? served.leaseConsumer(name) : known
+        if kind == .pull { _ = try served.pullConsumer(name) }
+        try checkMode(of: wish, consumer.kind)
         if let hold { try translating(served) { () throws(QueueError) in try consumer.changeHold(to: hold) } }
+        if let count = wish.maxDeliveries {
+          try translating(served) { () throws(QueueError) in try consumer.changeMaxDeliveries(to: count) }
+        }
         return JSONAnswer.response(shape(of: consumer, served))
       }
+      try checkMode(of: wish, kind ?? .pull)
       let consumer: QueueConsumer
-      do throws(QueueError) { consumer = try queue.consumer(name, kind: .pull, startAt: place, hold: hold ?? .all) } catch {
+      do throws(QueueError) {
+        consumer = try queue.consumer(name, kind: kind ?? .pull, startAt: place, hold: hold ?? .all, maxDeliveries: wish.maxDeliveries)
+      } catch {
         if error.code == .invalidOffset { throw Problem.badBody("start_at: the queue doesn't have that place (any more)") }
         throw Problem(error, of: served.name)
       }
@@ -117,7 +140,7 @@ enum ConsumerHandlers {
     let (served, name) = (try call.queue(), try call.variable("consumer"))
     let to = try await call.body(as: SeekBody.self).to
     return try await call.server.pool.run {
-      let consumer = try served.pullConsumer(name)
+      let consumer = try served.clientsConsumer(name)
       let place = try startAtPlace(to, parameter: "to", served)
       do throws(QueueError) { try consumer.seek(to: place) } catch {
         if error.code == .invalidOffset { throw Problem.badBody("to: the queue doesn't have that place (any more)") }
@@ -131,13 +154,19 @@ enum ConsumerHandlers {
   static func delete(_ call: Call) async throws -> Response {
     let (served, name) = (try call.queue(), try call.variable("consumer"))
     return try await call.server.pool.run {
-      _ = try served.pullConsumer(name)
+      _ = try served.clientsConsumer(name)
       try translating(served) { () throws(QueueError) in try served.queue.deleteConsumer(name) }
       return Response(status: .noContent)
     }
   }
 
   // MARK: Parts
+
+  private static func checkMode(of wish: Wish, _ kind: ConsumerKind) throws(Problem) {
+    if wish.maxDeliveries != nil, kind != .lease {
+      throw Problem.badBody("max_deliveries: only a consumer of leases counts deliveries; give \"mode\": \"lease\"")
+    }
+  }
 
   private static func shape(of consumer: QueueConsumer, _ served: ServedQueue) -> ConsumerShape {
     ConsumerShape(consumer.status(), of: served, served.attachments.forecasts())

@@ -63,6 +63,18 @@ enum MetricsHandler {
           }
         })
     }
+    func leaseFamily(_ name: String, _ help: String, _ value: (LeaseStatus) -> Int) {
+      text.add(
+        name, .gauge, help,
+        all.flatMap { queue in
+          queue.status.consumers.compactMap { consumer in
+            consumer.leases.map { Sample(value($0), ("queue", queue.name), ("consumer", consumer.name)) }
+          }
+        })
+    }
+    leaseFamily("sluice_consumer_leases", "Ranges on loan to a consumer's workers.") { $0.onLoan }
+    leaseFamily("sluice_consumer_leases_waiting", "Ranges that came back, to be lent again.") { $0.waiting }
+    leaseFamily("sluice_consumer_acknowledged_ranges", "Ranges acknowledged before what is in front of them.") { $0.acknowledgedAhead }
     consumerFamily("sluice_consumer_lag_records", .gauge, "Durable records that it has not committed yet.") { $0.lagRecords }
     consumerFamily("sluice_consumer_lag_bytes", .gauge, "The same in bytes of lines.") { $0.lagBytes }
     consumerFamily("sluice_consumer_pinned_bytes", .gauge, "Stored bytes from its place to the end.") { $0.pinnedBytes }

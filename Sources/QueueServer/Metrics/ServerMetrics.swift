@@ -11,6 +11,9 @@ final class ServerMetrics: Sendable {
     var deliveredBytes = 0
     var pushedRecords = 0
     var pushedBytes = 0
+    var leases = 0
+    var leasesAgain = 0
+    var setAsideRecords = 0
   }
   private struct State {
     var requests: [Requests: Int] = [:]
@@ -37,6 +40,17 @@ final class ServerMetrics: Sendable {
     }
   }
 
+  func lent(isAgain: Bool, of queue: String) {
+    state.withLock {
+      $0.traffic[queue, default: Traffic()].leases += 1
+      if isAgain { $0.traffic[queue, default: Traffic()].leasesAgain += 1 }
+    }
+  }
+
+  func setAside(records: Int, of queue: String) {
+    state.withLock { $0.traffic[queue, default: Traffic()].setAsideRecords += records }
+  }
+
   func write(to text: inout MetricsText) {
     let (requests, traffic) = state.withLock { ($0.requests, $0.traffic.sorted { $0.key < $1.key }) }
     text.add(
@@ -51,5 +65,8 @@ final class ServerMetrics: Sendable {
     family("sluice_http_delivered_bytes_total", "Bytes of lines in answers to pulls, before compression.", \.deliveredBytes)
     family("sluice_http_pushed_records_total", "Records pushed in, repeated ones each time.", \.pushedRecords)
     family("sluice_http_pushed_bytes_total", "Bytes of lines pushed in.", \.pushedBytes)
+    family("sluice_leases_granted_total", "Ranges lent to workers, repeated ones each time.", \.leases)
+    family("sluice_leases_redelivered_total", "Those of them that had been lent before.", \.leasesAgain)
+    family("sluice_leases_set_aside_records_total", "Records that no worker acknowledged, set aside.", \.setAsideRecords)
   }
 }

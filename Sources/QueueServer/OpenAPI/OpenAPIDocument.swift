@@ -49,6 +49,7 @@ enum OpenAPIDocument {
     let pattern =
       switch name {
       case "segment": "^[0-9]{20}\\.gz$"
+      case "lease": "^[0-9a-f]{1,8}(-[0-9]{1,19}){3}-[0-9]{1,5}$|^d[0-9a-f]{1,8}-[0-9]{1,19}$"
       case "queue": "^[a-z0-9][a-z0-9._-]{0,77}$"
       default: "^[a-z0-9][a-z0-9._-]{0,63}$"
       }
@@ -110,10 +111,20 @@ private enum Schemas {
           "name": string, "kind": ["type": "string", "enum": ["pull", "sink"]], "mode": string, "cursor": string, "hold": string,
           "lag_records": integer, "lag_bytes": integer, "pinned_bytes": integer, "lost_records": integer, "lost_bytes": integer,
           "silent_seconds": number,
-        ], optional: ["seconds_until_loss": number, "failure": string]),
+        ],
+        optional: [
+          "seconds_until_loss": number, "failure": string,
+          "leases": object(["on_loan": integer, "waiting": integer, "acknowledged_ahead": integer, "max_deliveries": integer]),
+        ]),
       "ConsumerList": object(["consumers": array("Consumer")]),
       "ConsumerWish": object(
-        [:], optional: ["start_at": place, "mode": ["type": "string", "enum": ["cursor"]], "hold": hold], isClosed: true),
+        [:],
+        optional: [
+          "start_at": place, "mode": ["type": "string", "enum": ["cursor", "lease"]], "hold": hold,
+          "max_deliveries": ["type": "integer", "minimum": 0, "maximum": 1000],
+        ],
+        isClosed: true),
+      "Lease": object(["lease": string, "cursor": string]),
       "Commit": object(["offset": pattern(offset)], isClosed: true),
       "Seek": object(["to": place], isClosed: true),
       "Pushed": object(["first": string, "next": string, "records": integer, "bytes": integer, "replayed": boolean]),

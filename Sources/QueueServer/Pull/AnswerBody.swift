@@ -18,14 +18,20 @@ enum AnswerBody {
   }
 
   /// A body that keeps its share until it is written, or given up.
-  static func of(_ pieces: [SharedBytes], _ share: ResponseBudget.Share) -> ResponseBody {
+  /// - Parameter sent: called when the last byte is with the kernel.
+  static func of(_ pieces: [SharedBytes], _ share: ResponseBudget.Share, sent: (@Sendable () -> Void)? = nil) -> ResponseBody {
     let count = byteCount(of: pieces)
     var source = Source(pieces)
     if count <= copiedBytes {
       if count <= immediateBytes {
         var buffer = ByteBuffer()
         source.next(count, in: &buffer)
-        return ResponseBody(byteBuffer: buffer)
+        guard let sent else { return ResponseBody(byteBuffer: buffer) }
+        return ResponseBody(contentLength: count) { [buffer] writer in
+          if count > 0 { try await writer.write(buffer) }
+          try await writer.finish(nil)
+          sent()
+        }
       }
       source = Source([source.copy(count)])
     }
@@ -46,6 +52,7 @@ enum AnswerBody {
       }
       withExtendedLifetime(share) {}
       try await writer.finish(nil)
+      sent?()
     }
   }
 

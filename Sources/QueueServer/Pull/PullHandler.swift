@@ -151,27 +151,11 @@ struct PullHandler: Sendable {
   // MARK: Answering
 
   private func answer(_ batch: PulledBatch, _ share: ResponseBudget.Share) -> Response {
-    let range = batch.range
-    var headers = headers(from: range.first, to: range.next, records: range.recordCount, bytes: range.byteCount, lag: range.lag)
-    headers[.contentType] = batch.contentType
-    if batch.isGzip { headers[.contentEncoding] = "gzip" }
-    if let gap = range.gap, let end = range.gapEnd {
-      headers[.gap] = "\(range.first)-\(end);\(gap.reason.name);\(gap.records);\(gap.bytes)"
-    }
-    server.metrics.delivered(records: range.recordCount, bytes: range.byteCount, of: served.name)
-    return Response(status: .ok, headers: headers, body: AnswerBody.of(batch.pieces, share))
+    server.metrics.delivered(records: batch.range.recordCount, bytes: batch.range.byteCount, of: served.name)
+    return Response(status: .ok, headers: batch.headers(of: queue), body: AnswerBody.of(batch.pieces, share))
   }
 
   private func nothing(at place: RecordBlocks.Offset) -> Response {
-    Response(status: .noContent, headers: headers(from: place, to: place, records: 0, bytes: 0, lag: (0, 0)))
-  }
-
-  private func headers(
-    from first: RecordBlocks.Offset, to next: RecordBlocks.Offset, records: Int, bytes: Int, lag: (records: UInt64, bytes: UInt64)
-  ) -> HTTPFields {
-    [
-      .firstOffset: "\(queue.place(first))", .nextOffset: "\(queue.place(next))", .records: "\(records)", .bytes: "\(bytes)",
-      .lag: "\(lag.records)", .lagBytes: "\(lag.bytes)", .vary: "Accept-Encoding",
-    ]
+    Response(status: .noContent, headers: PulledBatch.Range(first: place, next: place, lag: (0, 0)).headers(of: queue))
   }
 }

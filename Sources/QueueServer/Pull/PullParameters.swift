@@ -44,21 +44,28 @@ struct PullParameters: Sendable {
       }
       commit = try Self.offset(text, parameter: "commit")
     }
-    limits = BatchLimits(
-      maxRecords: try query.count("max_records", in: 1...Int.max / 2) ?? .max,
-      maxBytes: try query.size("max_bytes", in: Self.maxBytesRange) ?? 1 << 20)
+    limits = try Self.limits(query)
     minBytes = min(try query.size("min_bytes", in: 1...Self.maxBytesRange.upperBound) ?? 1, limits.maxBytes)
     wait = try query.duration("wait", upTo: Self.longestWait) ?? .zero
-    if let text = query["format"] {
-      guard let known = Format(rawValue: text) else {
-        throw Problem.badParameter(
-          "format: expected \(Format.allCases.map(\.rawValue).joined(separator: " or ")), got '\(text.prefix(64))'")
-      }
-      format = known
-    } else {
-      format = .lines
-    }
+    format = try Self.format(query)
     acceptsGzip = AcceptedEncodings(headers[values: .acceptEncoding]).hasGzip
+  }
+
+  /// How much one answer may have.
+  static func limits(_ query: Query) throws -> BatchLimits {
+    BatchLimits(
+      maxRecords: try query.count("max_records", in: 1...Int.max / 2) ?? .max,
+      maxBytes: try query.size("max_bytes", in: maxBytesRange) ?? 1 << 20)
+  }
+
+  /// How records are written.
+  static func format(_ query: Query) throws -> Format {
+    guard let text = query["format"] else { return .lines }
+    guard let known = Format(rawValue: text) else {
+      throw Problem.badParameter(
+        "format: expected \(Format.allCases.map(\.rawValue).joined(separator: " or ")), got '\(text.prefix(64))'")
+    }
+    return known
   }
 
   /// A place as a client gives it.

@@ -1,3 +1,4 @@
+internal import HTTPTypes
 internal import PipelineCore
 internal import RecordBlocks
 internal import SegmentQueue
@@ -95,5 +96,28 @@ struct PulledBatch: Sendable {
         ? GzipMember(joining: [writer.bytes.withUnsafeBytes { BlockCodec.shared.deflate($0) }]).pieces
         : [SharedBytes(copying: writer.bytes)]
     }
+  }
+}
+
+extension PulledBatch.Range {
+  /// What the headers of an answer tell of it.
+  /// - Parameter queue: whose offsets they are.
+  func headers(of queue: SegmentQueue) -> HTTPFields {
+    var headers: HTTPFields = [
+      .firstOffset: "\(queue.place(first))", .nextOffset: "\(queue.place(next))", .records: "\(recordCount)", .bytes: "\(byteCount)",
+      .lag: "\(lag.records)", .lagBytes: "\(lag.bytes)", .vary: "Accept-Encoding",
+    ]
+    if let gap, let gapEnd { headers[.gap] = "\(first)-\(gapEnd);\(gap.reason.name);\(gap.records);\(gap.bytes)" }
+    return headers
+  }
+}
+
+extension PulledBatch {
+  /// The headers of an answer that has it as its body.
+  func headers(of queue: SegmentQueue) -> HTTPFields {
+    var headers = range.headers(of: queue)
+    headers[.contentType] = contentType
+    if isGzip { headers[.contentEncoding] = "gzip" }
+    return headers
   }
 }

@@ -37,6 +37,11 @@ final class WaitRoom: Sendable {
   )
     async throws -> Outcome
   {
+    try await wait(for: queue, connection: connection) { _ = await queue.waitForRecords(beyond: offset, until: deadline) }
+  }
+
+  /// The same for whatever may end the wait: `body` returns early when its task is cancelled.
+  func wait(for queue: SegmentQueue, connection: ObjectIdentifier, _ body: @escaping @Sendable () async -> Void) async throws -> Outcome {
     let key = ObjectIdentifier(queue)
     let entered: (id: UInt64, task: Task<Void, Never>)? = try state.withLock { state in
       if state.isStopping { return nil }
@@ -47,7 +52,7 @@ final class WaitRoom: Sendable {
       }
       state.perQueue[key, default: 0] += 1
       state.next += 1
-      let task = Task { _ = await queue.waitForRecords(beyond: offset, until: deadline) }
+      let task = Task { await body() }
       state.waits[state.next] = task
       return (state.next, task)
     }

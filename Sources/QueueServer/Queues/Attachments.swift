@@ -1,3 +1,4 @@
+public import PipelineRuntime
 public import SegmentQueue
 
 /// How long a queue goes on as it does now: for the queue, and for each of its consumers.
@@ -41,6 +42,9 @@ public struct Attachments: Sendable {
   public var deadLetterFacts: @Sendable () async throws -> [DeadLetterFacts] = { [] }
   /// Gives a sink its dead letters again; how many records. Nil where no sink runs.
   public var putBack: (@Sendable (_ sink: String) async throws -> Int)?
+
+  /// Where records go that no worker with leases acknowledges; nil where they are given for ever.
+  public var leaseLetters: LeaseLetters?
 
   /// Nothing but the queue.
   public init() {}

@@ -31,11 +31,37 @@ final class ServedQueue: Sendable {
 
   // MARK: Consumers
 
-  /// A consumer that batch jobs read as; blocking.
+  /// A consumer with a cursor that batch jobs read as; blocking.
   /// - Throws: ``Problem``: `unknown_consumer`, `wrong_mode`.
   func pullConsumer(_ name: String) throws -> QueueConsumer {
-    let consumer = try consumer(name)
+    let consumer = try clientsConsumer(name)
     guard consumer.kind == .pull else {
+      throw Problem(
+        .conflict, "wrong_mode",
+        "'\(name)' is a consumer of leases: POST /v1/queues/\(self.name)/consumers/\(name)/leases gives its records; choose another name to pull by a cursor"
+      )
+    }
+    return consumer
+  }
+
+  /// A consumer whose workers have leases; blocking.
+  /// - Throws: ``Problem``: `unknown_consumer`, `wrong_mode`.
+  func leaseConsumer(_ name: String) throws -> QueueConsumer {
+    let consumer = try clientsConsumer(name)
+    guard consumer.kind == .lease else {
+      throw Problem(
+        .conflict, "wrong_mode",
+        "'\(name)' is a consumer with a cursor: GET /v1/queues/\(self.name)/records?consumer=\(name) gives its records; make another with {\"mode\": \"lease\"} for leases"
+      )
+    }
+    return consumer
+  }
+
+  /// A consumer that is no sink's; blocking.
+  /// - Throws: ``Problem``: `unknown_consumer`, `wrong_mode`.
+  func clientsConsumer(_ name: String) throws -> QueueConsumer {
+    let consumer = try consumer(name)
+    guard consumer.kind != .sink else {
       throw Problem(
         .conflict, "wrong_mode", "'\(name)' is the consumer of a sink, which moves its cursor itself; choose another name for a batch job")
     }

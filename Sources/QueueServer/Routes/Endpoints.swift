@@ -3,7 +3,7 @@ internal import Hummingbird
 
 /// All operations of the API: the only list of them. The router, the access check and the OpenAPI document are made from it.
 enum Endpoints {
-  static let all: [Endpoint] = reading + writing + consumers + queues + segments + deadLetters + about
+  static let all: [Endpoint] = reading + writing + consumers + leases + queues + segments + deadLetters + about
 
   private typealias Parameter = Endpoint.Parameter
   private typealias Answer = Endpoint.Answer
@@ -34,6 +34,16 @@ enum Endpoints {
     "Sluice-First-Offset", "Sluice-Next-Offset", "Sluice-Records", "Sluice-Bytes", "Sluice-Lag", "Sluice-Lag-Bytes", "Sluice-Gap",
   ]
 
+  private static let maxRecords = Parameter(name: "max_records", kind: .integer(1...1_000_000_000), meaning: "The most records.")
+  private static let maxBytes = Parameter(
+    name: "max_bytes", kind: .pattern(size, example: "1MiB"),
+    meaning: "The most bytes of lines, up to 64MiB (1MiB without it); one longer record comes alone.")
+  private static let wait = Parameter(
+    name: "wait", kind: .pattern("^(0|[1-9][0-9]{0,4})ms$|^([0-9]|[1-4][0-9]|5[0-5])s$", example: "20s"),
+    meaning: "How long to wait for records when there are none, up to 55s.")
+  private static let format = Parameter(
+    name: "format", kind: .choice(PullParameters.Format.allCases.map(\.rawValue)), meaning: "How records are written.")
+
   // MARK: Records
 
   private static let reading = [
@@ -49,17 +59,11 @@ enum Endpoints {
         Parameter(
           name: "commit", kind: .pattern(offset, example: "3-120045"),
           meaning: "First move the consumer's cursor here: the Sluice-Next-Offset of the last answer that was dealt with."),
-        Parameter(name: "max_records", kind: .integer(1...1_000_000_000), meaning: "The most records."),
-        Parameter(
-          name: "max_bytes", kind: .pattern(size, example: "1MiB"),
-          meaning: "The most bytes of lines, up to 64MiB (1MiB without it); one longer record comes alone."),
+        maxRecords, maxBytes,
         Parameter(
           name: "min_bytes", kind: .pattern(size, example: "64KiB"),
           meaning: "With wait: answer only when there is so much, or the time is over."),
-        Parameter(
-          name: "wait", kind: .pattern("^(0|[1-9][0-9]{0,4})ms$|^([0-9]|[1-4][0-9]|5[0-5])s$", example: "20s"),
-          meaning: "How long to wait for records when there are none, up to 55s."),
-        Parameter(name: "format", kind: .choice(PullParameters.Format.allCases.map(\.rawValue)), meaning: "How records are written."),
+        wait, format,
       ],
       answers: [
         Answer(
@@ -140,6 +144,44 @@ enum Endpoints {
         answers: [Answer(status: 200, meaning: "It stands there.", contents: json("Consumer"))]
           + refusals(noConsumer, aSinks, (410, "No place of the queue any more."), (413, "The body is too large.")),
         handle: ConsumerHandlers.seek),
+    ]
+  }()
+
+  private static let leases: [Endpoint] = {
+    let all = "/v1/queues/{queue}/consumers/{consumer}/leases"
+    let duration = Parameter(
+      name: "duration", kind: .pattern("^([1-9][0-9]{0,3})s$|^([1-9]|[1-9][0-9]|[1-6][0-9]{2})m$", example: "30s"),
+      meaning: "How long the range is lent, from 1s to 12h (30s without it).")
+    func one(
+      _ id: String, _ word: String, _ summary: String, _ parameters: [Parameter] = [],
+      _ handle: @escaping @Sendable (Call) async throws -> Response
+    ) -> Endpoint {
+      Endpoint(
+        id: id, method: .post, path: all + "/{lease}/" + word, access: .scoped(.read), summary: summary, parameters: parameters,
+        answers: [Answer(status: 200, meaning: "Done, and on the disk.", contents: json("Lease"))]
+          + refusals(
+            (404, "No such queue or consumer."),
+            (409, "The lease ended and the range was given again, or the consumer has a cursor.")),
+        handle: handle)
+    }
+    return [
+      Endpoint(
+        id: "lease", method: .post, path: all, access: .scoped(.read),
+        summary: "Lends a range of records to one of the consumer's workers; what came back goes before what is new.",
+        parameters: [maxRecords, maxBytes, wait, duration, format],
+        answers: [
+          Answer(
+            status: 200, meaning: "Records, a gap, or both, the gap first; acknowledge them by the lease in Sluice-Lease.",
+            contents: [("text/plain; charset=utf-8", "Lines"), ("application/json", "Records")],
+            headers: batchHeaders + ["Sluice-Lease", "Sluice-Deliveries", "Sluice-Dead-Letters"]),
+          Answer(status: 204, meaning: "Nothing came, or as much is on loan as may be."),
+        ] + refusals((404, "No such queue or consumer."), (409, "The consumer has a cursor, or is a sink's.")),
+        handle: { try await LeaseHandler($0).respond() }),
+      one(
+        "acknowledgeLease", "acknowledge", "The records are dealt with; the cursor passes them when everything before them is, too.", [],
+        LeaseOperations.acknowledge),
+      one("extendLease", "extend", "Lends the records for so long from now on.", [duration], LeaseOperations.extend),
+      one("releaseLease", "release", "Gives the records back; they are lent again at once.", [], LeaseOperations.release),
     ]
   }()
 

@@ -24,6 +24,12 @@ struct PullCommand: AsyncParsableCommand {
         sluice pull app --server http://logs:7171 --consumer nightly --create --commit --output batch.log.gz
         sluice pull app --server http://logs:7171 --consumer loader --create --commit --follow --exec 'python3 load.py'
 
+      With --lease, several workers share a consumer that is made for that: each borrows records, gives them to the command, and acknowledges them when it ends \
+      with 0, in any order. The lease is extended while the command runs. What isn't acknowledged, because a worker died or its command failed, is lent again, to \
+      whichever worker; with --max-deliveries only so often, then the records are dead letters. Workers may run on many machines.
+
+        sluice pull app --server http://logs:7171 --consumer load --create --lease 30s --workers 8 --max-deliveries 5 --follow --exec './load'
+
       A directory's queue that nobody serves must be idle for --commit; all of it is then drawn as one batch.
 
       \(ExitCode.table)
@@ -78,11 +84,24 @@ struct PullCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Give the lines to a shell command's standard input instead.", valueName: "COMMAND"))
   var exec: String?
 
+  @Option(
+    help: ArgumentHelp("At a server, with --exec: borrow records for this long, such as 30s, and acknowledge them.", valueName: "DURATION"))
+  var lease: DurationArgument?
+
+  @Option(help: ArgumentHelp("With --lease: how many run the command at once (default: 1).", valueName: "N"))
+  var workers: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --lease: records that were lent so often without being acknowledged become dead letters; 0 for never.", valueName: "N"))
+  var maxDeliveries: Int?
+
   func validate() throws {
+    try validateLease()
     if let maxRecords, maxRecords < 1 { throw ValidationError("--max-records is a number of records, 1 or more") }
     if output != nil, exec != nil { throw ValidationError("--output and --exec: give one of them") }
     if commit, consumer == nil { throw ValidationError("--commit needs --consumer: it is that consumer's cursor that moves") }
-    if create, !commit { throw ValidationError("--create goes with --commit: without it the queue is only read") }
+    if create, !commit, lease == nil { throw ValidationError("--create goes with --commit: without it the queue is only read") }
     if let batchRecords, batchRecords < 1 { throw ValidationError("--batch-records is a number of records, 1 or more") }
     if let batchBytes, batchBytes.bytes > QueueClient.maximumBatchBytes {
       throw ValidationError("--batch-bytes is at most 64MiB: a batch is held in memory")
@@ -92,7 +111,29 @@ struct PullCommand: AsyncParsableCommand {
     }
   }
 
+  private func validateLease() throws {
+    guard let lease else {
+      if workers != nil || maxDeliveries != nil { throw ValidationError("--workers and --max-deliveries are of use with --lease") }
+      return
+    }
+    guard exec != nil, consumer != nil else {
+      throw ValidationError("--lease needs --exec, the command that takes the records, and --consumer, whose workers share them")
+    }
+    if commit { throw ValidationError("--commit moves a cursor; with --lease records are acknowledged by themselves: leave it out") }
+    if maxRecords != nil || maxBytes != nil || skipLost {
+      throw ValidationError(
+        "--max-records, --max-bytes and --skip-lost don't go with --lease; --batch-records and --batch-bytes bound each loan")
+    }
+    guard (Duration.seconds(1)...Duration.seconds(12 * 3600)).contains(lease.duration) else {
+      throw ValidationError("--lease lasts 1s at least, and 12h at most")
+    }
+    if let workers, !(1...256).contains(workers) { throw ValidationError("--workers is a number from 1 to 256") }
+    if maxDeliveries != nil, !create { throw ValidationError("--max-deliveries goes with --create; one that is there keeps its own") }
+    if let maxDeliveries, !(0...1000).contains(maxDeliveries) { throw ValidationError("--max-deliveries is a number from 0 to 1000") }
+  }
+
   func run() async throws {
+    if let lease { return try await pullLeases(of: lease.duration) }
     let retry = follow ? RetryPolicy.unlimited : .brief
     if let named = try queue.atServer(retry: retry) { return try await pull(from: named) }
     guard commit else {
@@ -110,6 +151,24 @@ struct PullCommand: AsyncParsableCommand {
   }
 
   // MARK: From a server
+
+  private func pullLeases(of duration: Duration) async throws {
+    let retry = follow ? RetryPolicy.unlimited : .brief
+    var source = try queue.atServer(retry: retry)
+    if source == nil { source = try await queue.whoeverServes(retry: retry) }
+    guard let source, let consumer, let exec else {
+      throw CommandFailure(.usage, "--lease needs a process that serves the queue: 'sluice serve \(queue.queue)' does")
+    }
+    let stop = PullStop()
+    let signals = follow ? StopSignals(stop: { _ in stop.stop() }) : nil
+    defer { withExtendedLifetime(signals) {} }
+    let plan = LeasedPull.Plan(
+      queue: source.queue, consumer: consumer, create: create, from: from, maxDeliveries: maxDeliveries, duration: duration,
+      workers: workers ?? 1, command: exec, batchRecords: batchRecords, batchBytes: batchBytes?.bytes ?? 1 << 20,
+      wait: wait?.duration ?? .zero, follow: follow)
+    try await LeasedPull(server: source.client, plan: plan, stop: stop) { DiagnosticOutput.shared.line("sluice: \(Escaping.escaped($0))") }
+      .run()
+  }
 
   private func pull(from source: RemoteQueueHandle) async throws {
     let stop = PullStop()

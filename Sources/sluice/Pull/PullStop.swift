@@ -1,10 +1,11 @@
 internal import Synchronization
 
-/// Lets a pull that follows be stopped while it waits, and only then: what was drawn is still made safe and committed.
+/// Lets a pull that follows be stopped while it waits, and only then: what was drawn is still made safe and committed. Several may wait.
 final class PullStop: Sendable {
   private struct State {
     var isStopping = false
-    var cancel: (@Sendable () -> Void)?
+    var cancels: [UInt64: @Sendable () -> Void] = [:]
+    var next: UInt64 = 0
   }
 
   private let state = Mutex(State())
@@ -14,22 +15,23 @@ final class PullStop: Sendable {
 
   /// Asks for the stop.
   func stop() {
-    let cancel = state.withLock { state in
+    let cancels = state.withLock { state in
       state.isStopping = true
-      return state.cancel
+      return state.cancels.values
     }
-    cancel?()
+    for cancel in cancels { cancel() }
   }
 
   /// Runs `body`, whose task is cancelled when a stop is asked for.
   func stoppable<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
     let task = Task { try await body() }
-    let isStopping = state.withLock { state in
-      state.cancel = { task.cancel() }
-      return state.isStopping
+    let (id, isStopping) = state.withLock { state in
+      state.next += 1
+      state.cancels[state.next] = { task.cancel() }
+      return (state.next, state.isStopping)
     }
     if isStopping { task.cancel() }
-    defer { state.withLock { $0.cancel = nil } }
+    defer { state.withLock { $0.cancels[id] = nil } }
     return try await task.value
   }
 }

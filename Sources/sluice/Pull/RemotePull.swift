@@ -110,7 +110,7 @@ struct RemotePull<Server: PullServer> {
       }
       // A server gives a record that is longer than asked for alone; here it is one only when it is the first.
       guard state.allows(batch) else { break }
-      if let gap = batch.gap { tell(Self.sentence(gap)) }
+      if let gap = batch.gap { tell(gap.sentence) }
       try destination.take(batch)
       state.note(batch)
       progress?.add(batch)
@@ -154,9 +154,11 @@ struct RemotePull<Server: PullServer> {
     tell("\(what); going on at \(oldest)")
     return PulledBatch(first: reached ?? oldest, next: oldest, records: 0, byteCount: 0, body: [])
   }
+}
 
-  private static func sentence(_ gap: PulledGap) -> String {
-    "gap at \(gap.first)..<\(gap.next): \(HumanText.count(gap.records, "record")) lost (\(gap.reason), \(HumanText.bytes(gap.bytes)))"
+extension PulledGap {
+  var sentence: String {
+    "gap at \(first)..<\(next): \(HumanText.count(records, "record")) lost (\(reason), \(HumanText.bytes(bytes)))"
   }
 }
 

@@ -120,7 +120,10 @@ final class PipelineHost: Sendable {
   private func prepareConsumers(_ pipeline: PipelineDefinition, _ queue: SegmentQueue) throws(CommandFailure) {
     do {
       for consumer in pipeline.consumers {
-        _ = try queue.consumer(consumer.name, kind: .pull, startAt: StartAt(consumer.startAt), hold: Hold(consumer.hold))
+        var (kind, maxDeliveries) = (ConsumerKind.pull, Int?.none)
+        if case .lease(let most) = consumer.mode { (kind, maxDeliveries) = (.lease, most) }
+        _ = try queue.consumer(
+          consumer.name, kind: kind, startAt: StartAt(consumer.startAt), hold: Hold(consumer.hold), maxDeliveries: maxDeliveries)
       }
     } catch {
       throw CommandFailure(ExitCode(error.code), "\(pipeline.file): \(error.description)")

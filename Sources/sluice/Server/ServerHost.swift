@@ -86,6 +86,7 @@ final class ServerHost: Sendable {
     attachments.deadLetterFacts = {
       try await runner.deadLetters.facts().sinks.map { Attachments.DeadLetterFacts(sink: $0.name, kept: $0.kept, pending: $0.putBack) }
     }
+    attachments.leaseLetters = LeaseLetters(runner.deadLetters, queue)
     attachments.putBack = { try await runner.deadLetters.putBack(sink: $0) }
     server.serve(queue, attachments)
   }
