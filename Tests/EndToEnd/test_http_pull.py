@@ -436,7 +436,7 @@ def consumers(t):
     is_problem(t, server.get(server.path("/consumers/there")), 404, "unknown_consumer", "a deleted consumer")
     is_problem(t, server.request("DELETE", server.path("/consumers/there")), 404, "unknown_consumer", "a second deletion")
     t.true(not glob.glob(t.path("q/consumers/there*")), "the deleted consumer's file is gone")
-    is_problem(t, server.send_json("PUT", server.path("/consumers/old"), {"mode": "lease"}), 422, "unsupported_mode", "leases")
+    is_problem(t, server.send_json("PUT", server.path("/consumers/old"), {"mode": "loan"}), 422, "unsupported_mode", "a mode that is none")
     for name in ("UPPER", "-x", "a" * 65, "a.tmp", "%2e%2e", "a%2fb", "b%20c"):
         is_problem(t, server.send_json("PUT", server.path(f"/consumers/{name}"), {}), 422, "bad_name", f"the name {name}")
     for body in (b"{", b"[]", b'{"hold": 7}', b'{"holds": "7d"}', b'{"hold": "lots"}', b'{"start_at": "soon"}', b"\xff"):

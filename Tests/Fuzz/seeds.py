@@ -64,11 +64,13 @@ def blocks():
     write("FuzzBlocks", "lines", b"\x09" + block(3, 0, 0, flags=4, source=0) + block(0, 0, lines.count(b"\n"), lines))
 
 
-def cursor(kind=1, generation=1, cursor=5, in_flight=2**64 - 1, hold=(0, 0), loss=(2**64 - 1, 0), state=None, seeks=0):
+def cursor(kind=1, generation=1, cursor=5, in_flight=2**64 - 1, hold=(0, 0), loss=(2**64 - 1, 0), state=None, seeks=0, ledger=None):
     """One slot by the table of `CursorRecord`."""
     tail = struct.pack("<QQQBQQQQQQQBQH", cursor, in_flight, seeks, *hold, 3, 30, 5, 50, 3, *loss, 9, 0 if state is None else len(state) + 1)
     tail += state or b""
-    head = struct.pack("<IHBBQQQ", 0x52434C53, 32 + len(tail) + 4, 1, kind, generation, *QUEUE)
+    if ledger is not None:
+        tail += bytes(24) + ledger
+    head = struct.pack("<IHBBQQQ", 0x52434C53, 32 + len(tail) + 4, 1 if ledger is None else 2, kind, generation, *QUEUE)
     record = head + tail
     return record + struct.pack("<I", zlib.crc32(record))
 
@@ -84,6 +86,14 @@ def cursors():
     write("FuzzCursors", "loss", b"\x03" + cursor(loss=(40, 4)) + cursor(generation=2))
     write("FuzzCursors", "state", b"\x03" + cursor(state=b"{}") + cursor(state=b"", generation=2))
     write("FuzzCursors", "sought", b"\x03" + cursor(seeks=3) + cursor(generation=2))
+    six = lambda *numbers: b"".join(number.to_bytes(6, "little") for number in numbers)
+    open_range = b"\x01" + six(10, 10, 100, 0) + struct.pack("<HI", 2, 30_000)
+    acknowledged = b"\x00" + six(5, 5, 50, 0)
+    lost = b"\x02" + six(35, 30, 300, 5) + six(4, 40, 0) + struct.pack("<HI", 1, 0)
+    for name, parts in (("none", ()), ("open", (open_range, acknowledged, open_range)), ("lost", (lost, acknowledged, open_range))):
+        ledger = struct.pack("<IHH", 7, 5, len(parts)) + b"".join(parts)
+        leases = dict(kind=3, ledger=ledger, in_flight=30, loss=(40, 4) if name == "lost" else (2**64 - 1, 0))
+        write("FuzzCursors", f"leases-{name}", b"\x03" + cursor(**leases) + cursor(**leases, generation=2))
     write("FuzzCursors", "foreign", b"\x01" + cursor() + cursor(generation=2)[:-4] + b"????")
 
 

@@ -247,7 +247,7 @@ private let badValues: [BadFile] = [
       """#,
     mistakes: [
       #"p.yaml:3:24: consumers.c.max_deliveries: only a consumer of leases counts deliveries; give mode: lease"#,
-      #"p.yaml:4:37: consumers.d.max_deliveries: expected unlimited or a number from 1 to 1000, such as 5, got '0'"#,
+      #"p.yaml:4:37: consumers.d.max_deliveries: expected a whole number such as 5 (1 to 1000), or 'unlimited', got '0'"#,
     ]),
   BadFile(
     "a consumer with a mistyped mode",

@@ -15,6 +15,7 @@ struct RunFixture {
   var options = QueueOptions()
   var deadLetterOptions: QueueOptions?
   var clock: any PipelineClock = SystemPipelineClock()
+  var queueClock: any QueueClock = SystemQueueClock()
   var jitter = 0.0
   let path = FilePath("data/queue")
 
@@ -24,7 +25,7 @@ struct RunFixture {
     options.minFreeDisk = 0
   }
 
-  func open() throws -> SegmentQueue { try SegmentQueue.open(path, name: "queue", options: options, fileSystem: disk) }
+  func open() throws -> SegmentQueue { try SegmentQueue.open(path, name: "queue", options: options, fileSystem: disk, clock: queueClock) }
 
   func openDeadLetters(for queue: SegmentQueue, create: Bool = true) throws -> SegmentQueue? {
     guard let deadLetterOptions else { return try DeadLetters.open(for: queue, create: create, fileSystem: disk) }

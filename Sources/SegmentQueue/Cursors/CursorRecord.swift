@@ -85,21 +85,31 @@ struct CursorRecord: Hashable {
   /// How far the consumer is behind `end`, and all that it lost: told already, or gone from the queue and still to be told.
   func standing(at end: Tally, tally tallyAt: (Offset) -> Tally?) -> Standing {
     var (from, lost) = (tally, (records: lostRecords, bytes: lostBytes))
-    if let loss, let after = tallyAt(loss.end) {
-      lost.records = lost.records.addingClamped(after.records - min(tally.records, after.records))
-      lost.bytes = lost.bytes.addingClamped(after.bytes - min(tally.bytes, after.bytes))
+    if let loss, var after = tallyAt(loss.end) {
       from = after
+      after.subtract(tally)
+      after.subtract(acknowledged.gone)
+      lost.records = lost.records.addingClamped(after.records)
+      lost.bytes = lost.bytes.addingClamped(after.bytes)
     }
-    return Standing(
-      lagRecords: end.records - min(from.records, end.records), lagBytes: end.bytes - min(from.bytes, end.bytes), lostRecords: lost.records,
-      lostBytes: lost.bytes)
+    var behind = end
+    behind.subtract(from)
+    behind.subtract(acknowledged.ahead)
+    return Standing(lagRecords: behind.records, lagBytes: behind.bytes, lostRecords: lost.records, lostBytes: lost.bytes)
+  }
+
+  /// What was acknowledged and the cursor has still to pass; see ``LeaseLedger/acknowledged(floor:lossEnd:)``.
+  private var acknowledged: (gone: Tally, ahead: Tally) {
+    ledger?.acknowledged(floor: cursor, lossEnd: loss?.end ?? .zero) ?? (Tally(), Tally())
   }
 
   /// The loss that it is told next, if records at its cursor are gone; see ``QueueConsumer/read(from:limits:)``.
   func pendingLoss(startOffset: Offset, tally tallyAt: (Offset) -> Tally?) -> QueueFiles.PendingLoss? {
     let gone = cursor < startOffset ? Loss(end: startOffset, reason: .retention) : nil
     guard let loss = loss ?? gone, loss.end > cursor, let after = tallyAt(loss.end) else { return nil }
-    return QueueFiles.PendingLoss(next: loss.end, gap: loss.gap(from: tally, to: after))
+    var gap = loss.gap(from: tally, to: after)
+    gap.leaveOut(acknowledged.gone)
+    return QueueFiles.PendingLoss(next: loss.end, gap: gap)
   }
 
   /// See ``standing(at:tally:)``.
@@ -225,5 +235,11 @@ extension Gap {
     guard lastTime == 0 else { return }
     firstTime = time
     lastTime = time
+  }
+
+  /// Takes out of a loss what was acknowledged of it before.
+  mutating func leaveOut(_ acknowledged: Tally) {
+    records -= min(acknowledged.records.addingClamped(acknowledged.lost), records)
+    bytes -= min(acknowledged.bytes, bytes)
   }
 }

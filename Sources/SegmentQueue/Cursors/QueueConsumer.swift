@@ -361,13 +361,7 @@ public final class QueueConsumer: Sendable {
       case .failure(let error): return (nil, nil, error)
       }
     }
-    var standing = record?.standing(at: end) { try? queue.makeReader().tally(at: $0) } ?? CursorRecord.Standing()
-    if let record, let known = record.ledger?.acknowledged(floor: record.cursor, lossEnd: record.loss?.end ?? .zero) {
-      standing.lagRecords -= min(known.ahead.records, standing.lagRecords)
-      standing.lagBytes -= min(known.ahead.bytes, standing.lagBytes)
-      standing.lostRecords -= min(known.gone.records, standing.lostRecords)
-      standing.lostBytes -= min(known.gone.bytes, standing.lostBytes)
-    }
+    let standing = record?.standing(at: end) { try? queue.makeReader().tally(at: $0) } ?? CursorRecord.Standing()
     return ConsumerStatus(
       name: name, kind: record?.kind ?? .pull, cursor: record?.cursor ?? .zero, inFlightEnd: record?.inFlightEnd,
       hold: record?.hold ?? .all,

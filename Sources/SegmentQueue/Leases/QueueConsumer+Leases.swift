@@ -108,8 +108,7 @@ extension QueueConsumer {
     if range.kind == .lost {
       let loss = record.loss ?? CursorRecord.Loss(end: range.end, reason: .retention)
       var gap = loss.gap(from: Tally(), to: range.tally)
-      gap.records -= min(range.acknowledged.records.addingClamped(range.acknowledged.lost), gap.records)
-      gap.bytes -= min(range.acknowledged.bytes, gap.bytes)
+      gap.leaveOut(range.acknowledged)
       gap.tellTime(queue.clock.wall())
       return Found(gap, upTo: range.end, ledger.tally(before: index + 1, floor: record.tally))
     }

@@ -48,6 +48,8 @@ public final class QueueFiles: Sendable {
     public let pendingLoss: PendingLoss?
     /// Why its file can't be read, if it can't.
     public let failure: String?
+    /// The ranges that it has out and has back, as its file tells; nil unless it is one of leases.
+    public let leases: LeaseStatus?
   }
 
   /// Records at a consumer's cursor that are gone.
@@ -185,11 +187,12 @@ public final class QueueFiles: Sendable {
           name: name, kind: record.kind, cursor: record.cursor, inFlightEnd: record.inFlightEnd, seekCount: record.seekCount,
           hold: record.hold,
           lagRecords: standing.lagRecords, lagBytes: standing.lagBytes, lostRecords: standing.lostRecords, lostBytes: standing.lostBytes,
-          pendingLoss: record.pendingLoss(startOffset: store.startOffset) { try? reader.tally(at: $0) }, failure: nil)
+          pendingLoss: record.pendingLoss(startOffset: store.startOffset) { try? reader.tally(at: $0) }, failure: nil,
+          leases: QueueConsumer.leaseStatus(record, QueueConsumer.loans(of: record, now: 0), now: 0))
       case .failure(let error):
         return ConsumerInfo(
           name: name, kind: nil, cursor: .zero, inFlightEnd: nil, seekCount: 0, hold: .all, lagRecords: 0, lagBytes: 0, lostRecords: 0,
-          lostBytes: 0, pendingLoss: nil, failure: error.description)
+          lostBytes: 0, pendingLoss: nil, failure: error.description, leases: nil)
       }
     }
   }

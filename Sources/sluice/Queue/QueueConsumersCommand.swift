@@ -44,21 +44,40 @@ struct QueueConsumersCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("At a server: what its unread records pin: all, a size, a share such as 50%, or a time.", valueName: "HOLD"))
     var hold: String?
 
+    @Flag(help: "Make it for workers with leases instead of a cursor; see 'sluice pull --help'.")
+    var lease = false
+
+    @Option(
+      help: ArgumentHelp("With --lease: records that were lent so often become dead letters; 0 for never (default: 0).", valueName: "N"))
+    var maxDeliveries: Int?
+
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+      guard let maxDeliveries else { return }
+      guard lease, 0...1000 ~= maxDeliveries else {
+        throw ValidationError("--max-deliveries is a number from 0 to 1000, and goes with --lease")
+      }
+    }
 
     func run() async throws {
       let (name, cursor, isNew): (String, String, Bool)
       if let source = try await queue.whoeverServes() {
         let epoch = try await source.facts().epoch
-        let made = try await source.client.createConsumer(
-          consumer, of: source.queue, startAt: from.place(epoch: epoch), hold: hold)
+        let (client, place) = (source.client, from.place(epoch: epoch))
+        let made =
+          try await lease
+          ? client.createLeaseConsumer(consumer, of: source.queue, startAt: place, hold: hold, maxDeliveries: maxDeliveries)
+          : client.createConsumer(consumer, of: source.queue, startAt: place, hold: hold)
         (name, cursor, isNew) = (source.queue, String(made.consumer.cursor.offset), made.isNew)
       } else {
         guard hold == nil else { throw CommandFailure(.usage, "--hold is for a server; a pipeline file says what its own consumers hold") }
         let held = try queue.hold(for: "sluice queue consumers create")
         do {
           isNew = !held.consumerNames.contains(consumer)
-          cursor = try held.consumer(consumer, kind: .pull, startAt: from.startAt(), hold: held.hold(of: consumer)).cursor.description
+          cursor = try held.consumer(
+            consumer, kind: lease ? .lease : .pull, startAt: from.startAt(), hold: held.hold(of: consumer), maxDeliveries: maxDeliveries
+          ).cursor.description
           await held.close()
         } catch {
           await held.close()

@@ -103,6 +103,11 @@ struct QueueFacts {
       guard let loss = consumer.pendingLoss else { continue }
       text += "\(consumer.name) is told next: \(loss.gap.sentence(consumer.cursor..<loss.next))\n"
     }
+    for consumer in files.consumers {
+      guard let leases = consumer.leases else { continue }
+      text += LeaseText.line(
+        consumer.name, onLoan: leases.onLoan, waiting: leases.waiting, ahead: leases.acknowledgedAhead, maxDeliveries: leases.maxDeliveries)
+    }
     for failure in files.consumers.compactMap(\.failure) { text += "! \(Escaping.escaped(failure))\n" }
     return text
   }
@@ -147,8 +152,31 @@ extension QueueFacts {
           ("lost_records", .integer(consumer.lostRecords)), ("lost_bytes", .integer(consumer.lostBytes)),
           ("pending_loss", consumer.pendingLoss.map { $0.gap.facts(consumer.cursor..<$0.next) } ?? .null),
           ("seek_count", .integer(consumer.seekCount)), ("failure", .string(consumer.failure)),
+          (
+            "leases",
+            consumer.leases.map {
+              LeaseText.json(
+                onLoan: $0.onLoan, waiting: $0.waiting, ahead: $0.acknowledgedAhead, maxDeliveries: $0.maxDeliveries)
+            } ?? .null
+          ),
         ])
       })
+  }
+}
+
+/// A consumer's leases, as they are printed.
+enum LeaseText {
+  static func line(_ name: String, onLoan: Int, waiting: Int, ahead: Int, maxDeliveries: Int) -> String {
+    let most = maxDeliveries == 0 ? "" : "; each lent \(maxDeliveries) times at most"
+    return
+      "\(Escaping.escaped(name)) has \(HumanText.count(onLoan, "range")) on loan, \(waiting) to be lent again, \(ahead) acknowledged behind them\(most)\n"
+  }
+
+  static func json(onLoan: Int, waiting: Int, ahead: Int, maxDeliveries: Int) -> JSONValue {
+    .object([
+      ("on_loan", .integer(onLoan)), ("waiting", .integer(waiting)), ("acknowledged_ahead", .integer(ahead)),
+      ("max_deliveries", .integer(maxDeliveries)),
+    ])
   }
 }
 

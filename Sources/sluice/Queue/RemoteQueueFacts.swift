@@ -48,12 +48,18 @@ struct RemoteQueueFacts {
       ("SILENT", .right), ("LOSES IN", .right))
     for consumer in queue.consumers {
       table.add(
-        consumer.name, consumer.kind, String(consumer.cursor.offset), HumanText.count(consumer.lagRecords),
+        consumer.name, consumer.leases == nil ? consumer.kind : "lease", String(consumer.cursor.offset),
+        HumanText.count(consumer.lagRecords),
         HumanText.bytes(consumer.lagBytes),
         consumer.hold, HumanText.count(consumer.lostRecords), consumer.silentSeconds.map { HumanText.duration(seconds: $0) } ?? "-",
         consumer.secondsUntilLoss.map { HumanText.duration(seconds: $0) } ?? "-")
     }
-    return table.text() + queue.consumers.compactMap(\.failure).map { "! \(Escaping.escaped($0))\n" }.joined()
+    let leases = queue.consumers.compactMap { consumer in
+      consumer.leases.map {
+        LeaseText.line(consumer.name, onLoan: $0.onLoan, waiting: $0.waiting, ahead: $0.acknowledgedAhead, maxDeliveries: $0.maxDeliveries)
+      }
+    }
+    return table.text() + leases.joined() + queue.consumers.compactMap(\.failure).map { "! \(Escaping.escaped($0))\n" }.joined()
   }
 
   var json: JSONValue {
@@ -89,6 +95,12 @@ struct RemoteQueueFacts {
           ("lost_records", .integer(consumer.lostRecords)), ("lost_bytes", .integer(consumer.lostBytes)), ("pending_loss", .null),
           ("seek_count", .null), ("silent_seconds", consumer.silentSeconds.map { .decimal($0) } ?? .null),
           ("seconds_until_loss", consumer.secondsUntilLoss.map { .decimal($0) } ?? .null), ("failure", .string(consumer.failure)),
+          (
+            "leases",
+            consumer.leases.map {
+              LeaseText.json(onLoan: $0.onLoan, waiting: $0.waiting, ahead: $0.acknowledgedAhead, maxDeliveries: $0.maxDeliveries)
+            } ?? .null
+          ),
         ])
       })
   }

@@ -26,7 +26,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   return 0
 }
 
-/// A slot that is read means just its bytes, unless they say what no version 1 writes.
+/// A slot that is read means just its bytes, unless they say what no version 1 or 2 writes.
 private func check(_ slot: [UInt8]) {
   guard let record = slot.withUnsafeBytes({ CursorRecord.decode($0) }) else { return }
   let encoded = record.encode()
