@@ -119,6 +119,23 @@ import Testing
     Self.census.report()
   }
 
+  @Test func `no offset on loan is given to another record, also where a power cut takes back what was visible`() async throws {
+    var fixture = QueueFixture()
+    fixture.options.sync = .never
+    var queue = try fixture.open()
+    let consumer = try queue.consumer("workers", kind: .lease)
+    try await queue.writer(source: "app").writeDurably(numbered(0..<20))
+    let batch = try #require(try consumer.lease(BatchLimits(maxBytes: 1 << 20), for: .seconds(10)).granted)
+    #expect(batch.offsets == 0..<20)
+    var after = QueueFixture(fixture.disk.crash(.unsyncedLost))
+    after.options = fixture.options
+    queue = try after.open()
+    #expect(queue.durableEnd >= Offset(20))
+    let place = try await queue.writer(source: "app").writeDurably(numbered(20..<21)).durableRange()
+    #expect(place.lowerBound >= Offset(20))
+    await queue.close()
+  }
+
   @Test func `every failing operation of the disk leaves a consumer that goes on`() async throws {
     for seed in Exploration.seeds("lease errors", sample: 3, full: 40) {
       let fixture = QueueFixture()
