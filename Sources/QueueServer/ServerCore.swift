@@ -13,6 +13,7 @@ final class ServerCore: Sendable {
   let pool: BlockingPool
   let budget: ResponseBudget
   let waits: WaitRoom
+  let events = StreamEventCache()
   let limits: ServerLimits
   let tokens: AccessTokens?
   let peers: PeerLimiter?

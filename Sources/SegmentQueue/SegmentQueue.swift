@@ -322,6 +322,9 @@ public final class SegmentQueue: Sendable {
     if keptGap { try await synchronize() }
   }
 
+  /// Whether it closes, or is closed: who waits for records waits no more.
+  public var isClosing: Bool { monitor.withLock { $0.isClosing } }
+
   /// Suspends until a record after `offset` is durable, the deadline has come (or up to 40 ms ago), the queue closes or the task is
   /// cancelled; returns the durable end. Ten thousand tasks may wait: one costs an entry of a table. All whose offset was passed are resumed
   /// together, in order of arrival.

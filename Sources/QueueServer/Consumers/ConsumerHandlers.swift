@@ -147,6 +147,7 @@ enum ConsumerHandlers {
         throw Problem(error, of: served.name)
       }
       served.placed(name, at: consumer.cursor)
+      call.server.waits.wake(WaitRoom.Reader(consumer: name, of: served.queue))
       return JSONAnswer.response(shape(of: consumer, served))
     }
   }
@@ -156,6 +157,7 @@ enum ConsumerHandlers {
     return try await call.server.pool.run {
       _ = try served.clientsConsumer(name)
       try translating(served) { () throws(QueueError) in try served.queue.deleteConsumer(name) }
+      call.server.waits.wake(WaitRoom.Reader(consumer: name, of: served.queue))
       return Response(status: .noContent)
     }
   }

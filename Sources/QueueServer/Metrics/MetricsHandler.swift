@@ -17,7 +17,10 @@ enum MetricsHandler {
       text.add(
         "sluice_http_stalled_connections_total", .counter, "Connections that were closed because they made no progress, by what stalled.",
         ConnectionStall.allCases.map { Sample(connections.stalled[$0] ?? 0, ("stall", $0.rawValue)) })
-      text.add("sluice_http_waiting_requests", .gauge, "Pulls that wait for records.", [Sample(server.waits.count)])
+      text.add("sluice_http_waiting_requests", .gauge, "Pulls and streams that wait for records.", [Sample(server.waits.count)])
+      text.add(
+        "sluice_http_streams", .gauge, "Open streams.",
+        server.shelf.all.map { Sample(server.metrics.openStreams(of: $0.name), ("queue", $0.name)) })
       text.add(
         "sluice_http_response_memory_bytes", .gauge, "Answers that clients have not read yet.", [Sample(server.budget.inUse)])
       server.metrics.write(to: &text)

@@ -18,6 +18,7 @@ final class ServerMetrics: Sendable {
   private struct State {
     var requests: [Requests: Int] = [:]
     var traffic: [String: Traffic] = [:]
+    var streams: [String: Int] = [:]
   }
 
   private let state = Mutex(State())
@@ -51,6 +52,12 @@ final class ServerMetrics: Sendable {
     state.withLock { $0.traffic[queue, default: Traffic()].setAsideRecords += records }
   }
 
+  func streamOpened(of queue: String) { state.withLock { $0.streams[queue, default: 0] += 1 } }
+  func streamClosed(of queue: String) { state.withLock { $0.streams[queue, default: 1] -= 1 } }
+
+  /// Streams of a queue that are open now.
+  func openStreams(of queue: String) -> Int { state.withLock { $0.streams[queue] ?? 0 } }
+
   func write(to text: inout MetricsText) {
     let (requests, traffic) = state.withLock { ($0.requests, $0.traffic.sorted { $0.key < $1.key }) }
     text.add(
@@ -61,8 +68,8 @@ final class ServerMetrics: Sendable {
     func family(_ name: String, _ help: String, _ value: KeyPath<Traffic, Int>) {
       text.add(name, .counter, help, traffic.map { MetricsText.Sample($0.value[keyPath: value], ("queue", $0.key)) })
     }
-    family("sluice_http_delivered_records_total", "Records in answers to pulls, repeated ones each time.", \.deliveredRecords)
-    family("sluice_http_delivered_bytes_total", "Bytes of lines in answers to pulls, before compression.", \.deliveredBytes)
+    family("sluice_http_delivered_records_total", "Records given by pulls and streams, repeated ones each time.", \.deliveredRecords)
+    family("sluice_http_delivered_bytes_total", "Bytes of lines given by pulls and streams, before compression.", \.deliveredBytes)
     family("sluice_http_pushed_records_total", "Records pushed in, repeated ones each time.", \.pushedRecords)
     family("sluice_http_pushed_bytes_total", "Bytes of lines pushed in.", \.pushedBytes)
     family("sluice_leases_granted_total", "Ranges lent to workers, repeated ones each time.", \.leases)

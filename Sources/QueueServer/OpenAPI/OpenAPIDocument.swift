@@ -89,6 +89,11 @@ private enum Schemas {
   static var all: [String: Any] {
     [
       "Lines": ["type": "string", "description": "Records, each ended by a line feed. Bytes: mostly UTF-8."],
+      "StreamEvents": [
+        "type": "string",
+        "description":
+          "Events, each one JSON object with a 'type': records {first, next, lag, lines}, gap {first, next, reason, records, bytes}, heartbeat {next, lag}, end {next, code, detail}, error {status, code, detail}.",
+      ],
       "Bytes": ["type": "string", "format": "binary"],
       "Records": ["type": "array", "description": "Records: a JSON value as it is, anything else as a string.", "items": [String: Any]()],
       "OpenAPI": ["type": "object"],

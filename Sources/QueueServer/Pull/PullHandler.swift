@@ -61,7 +61,7 @@ struct PullHandler: Sendable {
       case .newest: return queue.durableEnd
       case .at(let place):
         try served.check(place)
-        guard place.offset >= queue.startOffset else { throw goneProblem(place.offset) }
+        guard place.offset >= queue.startOffset else { throw served.goneProblem(place.offset) }
         guard place.offset <= queue.durableEnd else {
           throw Problem.badParameter("offset: \(place) is behind the queue's end, \(queue.place(queue.durableEnd))")
         }
@@ -96,7 +96,7 @@ struct PullHandler: Sendable {
       } else {
         consumer = nil
         first = place!
-        if first < queue.startOffset { throw goneProblem(first) }
+        if first < queue.startOffset { throw served.goneProblem(first) }
         let reader = served.reader(at: first)
         range = try PulledBatch.read(from: first, limits: limits, queue: queue) { (offset, limits) throws(QueueError) in
           try reader.read(from: offset, limits: limits)
@@ -136,15 +136,6 @@ struct PullHandler: Sendable {
     return Problem(
       .gone, "data_lost",
       "\(loss.gap.records) records at the consumer's cursor are gone; commit \(queue.place(loss.next)) to go on with the oldest that is kept",
-      members: members)
-  }
-
-  private func goneProblem(_ offset: RecordBlocks.Offset) -> Problem {
-    var members = Problem.Members()
-    members.oldest = "\(queue.place(queue.startOffset))"
-    return Problem(
-      .gone, "offset_gone",
-      "the records at offset \(offset) are not kept any more; the oldest that is kept is \(queue.place(queue.startOffset))",
       members: members)
   }
 

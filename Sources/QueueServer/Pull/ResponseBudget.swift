@@ -32,18 +32,19 @@ final class ResponseBudget: Sendable {
   private let total: Int
   private let used = Mutex(0)
   /// Less than this is not worth an answer: a block.
-  private static let least = 256 << 10
+  static let least = 256 << 10
 
   init(total: Int) { self.total = total }
 
   /// Takes what an answer may have now that wants `wanted` bytes. At once, so that many answers in the same moment don't all see the same
   /// free memory.
+  /// - Parameter least: under pressure it is not cut below this.
   /// - Throws: ``Problem`` `busy`.
-  func share(of wanted: Int) throws -> Share {
+  func share(of wanted: Int, least: Int = ResponseBudget.least) throws -> Share {
     let taken: Int? = used.withLock { used in
       let free = total - used
       guard free > 0 else { return nil }
-      let allowed = free >= total / 2 ? min(wanted, free) : min(wanted, max(Self.least, free / 8))
+      let allowed = free >= total / 2 ? min(wanted, free) : min(wanted, max(least, free / 8))
       used += allowed
       return allowed
     }

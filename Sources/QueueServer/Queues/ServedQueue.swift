@@ -127,6 +127,16 @@ final class ServedQueue: Sendable {
     }
   }
 
+  /// What is read by offset is gone.
+  func goneProblem(_ offset: RecordBlocks.Offset) -> Problem {
+    var members = Problem.Members()
+    members.oldest = "\(queue.place(queue.startOffset))"
+    return Problem(
+      .gone, "offset_gone",
+      "the records at offset \(offset) are not kept any more; the oldest that is kept is \(queue.place(queue.startOffset))",
+      members: members)
+  }
+
   /// What each sink has set aside.
   func deadLetterFacts() async throws -> [Attachments.DeadLetterFacts] {
     do { return try await attachments.deadLetterFacts() } catch let error as QueueError { throw Problem(error, of: name) }

@@ -74,7 +74,39 @@ enum Endpoints {
         + refusals(
           (404, "No such queue or consumer."), (409, "The commit is outside of what the consumer was given, or it is a sink's consumer."),
           (410, "What would be read is gone; 'oldest' tells where to go on, and for a consumer what was lost.")),
-      handle: { try await PullHandler($0).respond() })
+      handle: { try await PullHandler($0).respond() }),
+    Endpoint(
+      id: "streamRecords", method: .get, path: "/v1/queues/{queue}/stream", access: .scoped(.read),
+      summary: "Records as they become durable, in one answer that goes on: Server-Sent Events, or one JSON object a line.",
+      parameters: [
+        Parameter(
+          name: "consumer", kind: .pattern("^[a-z0-9][a-z0-9._-]{0,63}$", example: "nightly"),
+          meaning: "Begin at this consumer's cursor. Sending commits nothing."),
+        Parameter(
+          name: "offset", kind: .text(example: "newest"),
+          meaning: "Begin here and remember nothing: oldest, newest, an offset E-N, or a time (RFC 3339)."),
+        Parameter(
+          name: "Last-Event-ID", place: .header, kind: .pattern(offset, example: "3-120045"),
+          meaning: "Go on behind an earlier stream, whose last 'id' or 'next' this is; it wins over offset."),
+        Parameter(
+          name: "max_bytes", kind: .pattern(size, example: "64KiB"),
+          meaning: "The most bytes of one event's lines, up to 8MiB (256KiB without it); one longer record comes alone."),
+        Parameter(
+          name: "heartbeat", kind: .pattern("^([1-9]|[1-5][0-9]|60)s$", example: "15s"),
+          meaning: "After so long without an event a heartbeat comes, 1s to 60s (15s without it)."),
+        Parameter(
+          name: "format", kind: .choice(StreamParameters.Form.allCases.map(\.rawValue)),
+          meaning: "How events are written; without it sse for who accepts text/event-stream, else ndjson."),
+      ],
+      answers: [
+        Answer(
+          status: 200, meaning: "Events until the client, the consumer or the server ends it.",
+          contents: [("text/event-stream", "StreamEvents"), ("application/x-ndjson", "StreamEvents")])
+      ]
+        + refusals(
+          (404, "No such queue or consumer."), (409, "It is a sink's consumer."),
+          (410, "What would be read is gone; 'oldest' tells where to go on.")),
+      handle: { try await StreamHandler($0).respond() }),
   ]
 
   private static let writing = [
@@ -283,6 +315,7 @@ enum Endpoints {
           GET  /v1/queues                                          the queues
           PUT  /v1/queues/{queue}/consumers/{name}                 make a consumer
           GET  /v1/queues/{queue}/records?consumer=NAME&wait=20s   pull
+          GET  /v1/queues/{queue}/stream?offset=newest             follow
           POST /v1/queues/{queue}/records                          push
           GET  /openapi.json                                       all of it
           GET  /metrics, /healthz, /readyz
