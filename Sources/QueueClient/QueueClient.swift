@@ -61,6 +61,8 @@ public final class QueueClient: Sendable {
     client.connectionPool.idleTimeout = .seconds(30)
     // One attempt a request: the backoff here is the only one.
     client.connectionPool.retryConnectionEstablishment = false
+    // Each open stream keeps one: other requests must not wait for them.
+    client.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1000
     if configuration.address.usesTLS, let path = configuration.certificateAuthorityPath {
       var tls = TLSConfiguration.makeClientConfiguration()
       do {
@@ -79,13 +81,17 @@ public final class QueueClient: Sendable {
     http.shutdown { _ in }
   }
 
+  /// What tries that failed one after the other have come to.
+  struct Tries {
+    fileprivate var failures = 0
+    fileprivate var waited = Duration.zero
+  }
+
   /// Does `attempt`, again and again while it fails for a passing reason and the policy allows it.
   func persist<Answer: Sendable>(
     _ attempt: (_ earlierFailure: QueueClientError?) async throws(QueueClientError) -> Answer
   ) async throws(QueueClientError) -> Answer {
-    let policy = configuration.retry
-    var failures = 0
-    var waited = Duration.zero
+    var tries = Tries()
     var last: QueueClientError?
     while true {
       do throws(QueueClientError) {
@@ -93,29 +99,36 @@ public final class QueueClient: Sendable {
         noteAnswer()
         return answer
       } catch {
-        let hasAnswered = state.withLock { state in
-          // An answer that broke off came from somebody.
-          if error.code != .unreachable { state.hasAnswered = true }
-          return state.hasAnswered
-        }
-        guard error.isTransient, hasAnswered || policy.includesFirstContact, policy.patience.map({ waited < $0 }) ?? true else {
-          throw error
-        }
-        failures += 1
+        try await waitOut(error, &tries)
         last = error
-        let isNews = state.withLock { state in
-          defer { state.isWaiting = true }
-          return !state.isWaiting
-        }
-        if isNews { configuration.notice(.waiting(error)) }
-        let wait = policy.wait(failures: failures, retryAfter: error.retryAfter, random: Double.random(in: 0..<1))
-        do { try await configuration.clock.sleep(for: wait) } catch { throw .cancelled(at: configuration.address) }
-        waited += wait
       }
     }
   }
 
-  private func noteAnswer() {
+  /// Waits until it is time to try again after `error`; throws that when there is no point in it, or no patience left.
+  func waitOut(_ error: QueueClientError, _ tries: inout Tries) async throws(QueueClientError) {
+    let policy = configuration.retry
+    let hasAnswered = state.withLock { state in
+      // An answer that broke off came from somebody.
+      if error.code != .unreachable { state.hasAnswered = true }
+      return state.hasAnswered
+    }
+    guard error.isTransient, hasAnswered || policy.includesFirstContact, policy.patience.map({ tries.waited < $0 }) ?? true else {
+      throw error
+    }
+    tries.failures += 1
+    let isNews = state.withLock { state in
+      defer { state.isWaiting = true }
+      return !state.isWaiting
+    }
+    if isNews { configuration.notice(.waiting(error)) }
+    let wait = policy.wait(failures: tries.failures, retryAfter: error.retryAfter, random: Double.random(in: 0..<1))
+    do { try await configuration.clock.sleep(for: wait) } catch { throw .cancelled(at: configuration.address) }
+    tries.waited += wait
+  }
+
+  /// The server does what it is asked.
+  func noteAnswer() {
     let hasRecovered = state.withLock { state in
       state.hasAnswered = true
       defer { state.isWaiting = false }
