@@ -49,7 +49,9 @@ checks.positive_data_acceptance.enabled = false
     examples = 200 if t.sizes.name == "full" else 30
     process = t.start(
         sys.executable, "-m", "schemathesis.cli", "run", server.url + "/openapi.json", "--max-examples", str(examples), "--seed", "7", "--workers", "1",
-        "--mode", "all", "--phases", "examples,coverage,fuzzing", "--generation-deterministic", "--no-color", "--request-timeout", "70", label="schemathesis")
+        "--mode", "all", "--phases", "examples,coverage,fuzzing", "--generation-deterministic", "--no-color", "--request-timeout", "70",
+        # Its answer doesn't end.
+        "--exclude-operation-id", "streamRecords", label="schemathesis")
     code = process.wait(280)
     if code != 0:
         raise Failure(f"Schemathesis ended with {code}:\n{process.stdout[-6000:]}\n{process.stderr_tail}")

@@ -298,6 +298,9 @@ import Testing
       #expect(kept == Array(136..<200))
       #expect(cache.event(from: Offset(150), maxBytes: 99, of: queue) == nil, "another size is another event")
       #expect(budget.inUse < 64 * 256)
+      cache.forget(queue)
+      #expect(cache.event(from: Offset(150), maxBytes: 100, of: queue) == nil)
+      #expect(budget.inUse == 0)
     }
   }
 }

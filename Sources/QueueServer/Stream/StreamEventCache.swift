@@ -46,4 +46,19 @@ final class StreamEventCache: Sendable {
       state.order.removeFirst(count)
     }
   }
+
+  /// Lets the events of a queue go.
+  func forget(_ queue: SegmentQueue) {
+    let id = ObjectIdentifier(queue)
+    // Given up outside of the lock.
+    let old = state.withLock { state -> [StreamEvent] in
+      let old = state.events.filter { $0.key.queue == id }.map(\.value)
+      guard !old.isEmpty else { return [] }
+      state.events = state.events.filter { $0.key.queue != id }
+      state.order.removeAll { $0.queue == id }
+      state.byteCount -= old.reduce(0) { $0 + $1.memoryByteCount }
+      return old
+    }
+    withExtendedLifetime(old) {}
+  }
 }
