@@ -104,7 +104,7 @@ enum Endpoints {
           contents: [("text/event-stream", "StreamEvents"), ("application/x-ndjson", "StreamEvents")])
       ]
         + refusals(
-          (404, "No such queue or consumer."), (409, "It is a sink's consumer."),
+          (404, "No such queue or consumer."), (409, "It is a sink's consumer, or one of leases."),
           (410, "What would be read is gone; 'oldest' tells where to go on.")),
       handle: { try await StreamHandler($0).respond() }),
   ]
