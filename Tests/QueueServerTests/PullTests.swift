@@ -204,6 +204,36 @@ import Testing
     }
   }
 
+  @Test func `who was told of a loss goes on behind it, although more has gone since, and is told the rest exactly`() async throws {
+    try await ServerFixture.run(options: {
+      $0.maxSize = 1 << 20
+      $0.keep = .zero
+      $0.overflow = .dropOldest
+    }) { (fixture) async throws in
+      _ = try await fixture.request(.PUT, "/v1/queues/app/consumers/job", body: "{}")
+      var generator = SplitMix64(seed: 8)
+      func fill(while condition: () -> Bool) async throws {
+        while condition() {
+          try await fixture.append(
+            (0..<50).map { _ in String((0..<400).map { _ in Character(UnicodeScalar(UInt8.random(in: 33...126, using: &generator))) }) })
+        }
+      }
+      try await fill { fixture.queue.startOffset == .zero }
+      let first = try await fixture.get(records + "?consumer=job")
+      let oldest = fixture.queue.startOffset
+      #expect(try first.json()["oldest"] as? String == "1-\(oldest)")
+      try await fill { fixture.queue.startOffset == oldest }
+      let second = try await fixture.get(records + "?consumer=job&commit=1-\(oldest)")
+      #expect(second.code == "data_lost")
+      let later = fixture.queue.startOffset
+      #expect(try second.json()["oldest"] as? String == "1-\(later)")
+      #expect(try second.json()["lost_records"] as? Int == Int(later.rawValue - oldest.rawValue))
+      #expect(try await fixture.get(records + "?consumer=job&max_records=1&commit=1-\(later)").status == 200)
+      let consumer = try await fixture.get("/v1/queues/app/consumers/job")
+      #expect(try consumer.json()["lost_records"] as? Int == Int(later.rawValue))
+    }
+  }
+
   @Test(arguments: [
     ("", "consumer=NAME"), ("?consumer=a&offset=oldest", "not both"), ("?consumer=job&wait=56s", "at most 55s"),
     ("?consumer=job&wait=20", "20s"),

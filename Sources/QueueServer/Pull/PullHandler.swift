@@ -85,14 +85,14 @@ struct PullHandler: Sendable {
     do {
       if case .consumer(let name) = parameters.place {
         let known = try served.pullConsumer(name)
-        if let loss = known.pendingLoss { throw lostProblem(loss) }
+        if let loss = try served.tellLoss(to: known) { throw lostProblem(loss) }
         consumer = known
         first = known.cursor
         range = try PulledBatch.read(from: first, limits: limits, queue: queue) { (offset, limits) throws(QueueError) in
           try known.read(from: offset, limits: limits)
         }
         // Retention may have come between: then the gap is the consumer's loss, and told as such.
-        if range?.gap != nil, let loss = known.pendingLoss { throw lostProblem(loss) }
+        if range?.gap != nil, let loss = try served.tellLoss(to: known) { throw lostProblem(loss) }
       } else {
         consumer = nil
         first = place!
@@ -123,7 +123,7 @@ struct PullHandler: Sendable {
     return .answer(batch, share)
   }
 
-  private func lostProblem(_ loss: QueueFiles.PendingLoss) -> Problem {
+  private func lostProblem(_ loss: (gap: Gap, next: RecordBlocks.Offset)) -> Problem {
     var members = Problem.Members()
     members.oldest = "\(queue.place(loss.next))"
     members.lostRecords = loss.gap.records

@@ -14,6 +14,8 @@ final class ServedQueue: Sendable {
   private let givenBefore: RecordBlocks.Offset
   /// Up to where each consumer was given records by this process.
   private let givenEnds = Mutex<[String: RecordBlocks.Offset]>([:])
+  /// Behind which loss each consumer was last told to go on.
+  private let toldEnds = Mutex<[String: RecordBlocks.Offset]>([:])
   private let pushing = Mutex<SourceWriter?>(nil)
   /// Stateless readers, each where its last answer ended.
   private let readers = Mutex<[(place: RecordBlocks.Offset, reader: QueueReader)]>([])
@@ -84,8 +86,21 @@ final class ServedQueue: Sendable {
     givenEnds.withLock { $0[consumer] = max($0[consumer] ?? givenBefore, end) }
   }
 
+  /// The loss at a consumer's cursor, if there is one. It is read as a gap, so that a commit behind it passes exactly that, even when more
+  /// has gone by then. Blocking.
+  func tellLoss(to consumer: QueueConsumer) throws(QueueError) -> (gap: Gap, next: RecordBlocks.Offset)? {
+    guard consumer.pendingLoss != nil, let batch = try consumer.read(from: consumer.cursor, limits: BatchLimits(maxBytes: 1)),
+      case .gap(let gap) = batch.content
+    else { return nil }
+    toldEnds.withLock { $0[consumer.name] = batch.next }
+    return (gap, batch.next)
+  }
+
   /// The consumer stands elsewhere now, by a seek or because it is new: only from there on it will be given anything.
-  func placed(_ consumer: String, at cursor: RecordBlocks.Offset) { givenEnds.withLock { $0[consumer] = cursor } }
+  func placed(_ consumer: String, at cursor: RecordBlocks.Offset) {
+    givenEnds.withLock { $0[consumer] = cursor }
+    toldEnds.withLock { $0[consumer] = nil }
+  }
 
   /// Up to where a commit may go.
   func givenEnd(of consumer: QueueConsumer) -> RecordBlocks.Offset {
@@ -97,9 +112,9 @@ final class ServedQueue: Sendable {
     try check(place)
     let (cursor, given) = (consumer.cursor, givenEnd(of: consumer))
     if place.offset == cursor { return }
-    // Who was told of a loss goes on behind it, wherever the last batch ended.
-    let resumesAt = consumer.pendingLoss?.next
-    guard place.offset > cursor, place.offset <= given || place.offset == resumesAt else {
+    // Who was told of a loss goes on behind it, wherever the last batch ended, and whatever has gone since.
+    let resumesAt = [consumer.pendingLoss?.next, toldEnds.withLock { $0[consumer.name] }]
+    guard place.offset > cursor, place.offset <= given || resumesAt.contains(place.offset) else {
       var members = Problem.Members()
       members.cursor = "\(queue.place(cursor))"
       members.deliveredEnd = "\(queue.place(given))"
