@@ -18,7 +18,7 @@ struct Sluice: AsyncParsableCommand {
       """,
     subcommands: [
       RunCommand.self, ServeCommand.self, CheckCommand.self, PushCommand.self, PullCommand.self, QueueCommand.self, TokenCommand.self,
-      VersionCommand.self,
+      DemoCommand.self, VersionCommand.self,
     ])
 
   /// Reads a command line. `--drain` may stand alone or with a value; a value is only ever joined to it, so that `--drain FILE` means
