@@ -18,16 +18,18 @@ struct OfflineDemo: DemoScenario {
 
   static let maxSize: UInt64 = 32 << 20
   static let segmentSize: UInt64 = 1 << 20
-  static let bytesPerSecond = 14e6
+  static let bytesPerSecond = 16e6
   static let span = 18.0
   static let absences = [
-    Absence(name: "dashboard", hold: "all", away: 6..<8), Absence(name: "nightly", hold: "all", away: 3..<9),
+    Absence(name: "dashboard", hold: "all", away: allAway), Absence(name: "nightly", hold: "all", away: 3..<9),
     Absence(name: "holiday", hold: "25%", away: 3..<15),
   ]
   /// When which of them are there.
   static let phases: [(name: String, seconds: Range<Double>)] = [
-    ("all there", 0..<3), ("two away", 3..<6), ("all away", 6..<8), ("some back", 8..<15), ("all back", 15..<span),
+    ("all there", 0..<3), ("two away", 3..<6), ("all away", allAway), ("some back", 8..<15), ("all back", 15..<span),
   ]
+
+  static let allAway = 6.0..<8.0
 
   let seed: UInt64
 
@@ -127,7 +129,7 @@ final class OfflineConsumer: Sendable {
     var returnedAt: Double?
     /// Seconds from its return until nothing was behind what it got.
     var caughtUpAfter: Double?
-    /// While it was away: the last estimate of when it begins to lose records, and when that was made, in seconds from the beginning.
+    /// While all are away: when it was estimated to begin to lose records, and when that was told, in seconds from the beginning.
     var estimate: (at: Double, lossAt: Double)?
     /// When it began to lose records.
     var firstLossAt: Double?
@@ -182,7 +184,7 @@ final class OfflineConsumer: Sendable {
     state.withLock { state in
       guard state.isAway else { return }
       if told.lostRecords > 0, state.firstLossAt == nil { state.firstLossAt = seconds }
-      if state.firstLossAt == nil, let left = told.secondsUntilLoss { state.estimate = (seconds, seconds + left) }
+      if OfflineDemo.allAway.contains(seconds), let left = told.secondsUntilLoss { state.estimate = (seconds, seconds + left) }
     }
   }
 
@@ -203,7 +205,7 @@ final class OfflineConsumer: Sendable {
       ("lag_at_return", .integer(facts.lagAtReturn)), ("caught_up_after_seconds", facts.caughtUpAfter.map { .decimal($0) } ?? .null),
       ("first_loss_at_seconds", facts.firstLossAt.map { .decimal($0) } ?? .null),
       (
-        "last_estimate",
+        "estimate",
         facts.estimate.map { .object([("at_seconds", .decimal($0.at)), ("loss_at_seconds", .decimal($0.lossAt))]) } ?? .null
       ),
     ])
@@ -307,7 +309,7 @@ final class OfflineCourse: Sendable {
       if let pinned = consumer.pinnedBytes { line += ", pins \(HumanText.bytes(pinned)) of \(consumer.hold)" }
       if consumer.lostRecords > 0 {
         line += "  lost \(HumanText.count(consumer.lostRecords))"
-      } else if let left = consumer.secondsUntilLoss {
+      } else if guest.facts.isAway, let left = consumer.secondsUntilLoss {
         line += "  loses records in \(HumanText.duration(seconds: left))"
       }
       lines.append(line)

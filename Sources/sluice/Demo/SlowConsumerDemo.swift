@@ -19,8 +19,9 @@ struct SlowConsumerDemo: DemoScenario {
   static let segmentSize: UInt64 = 2 << 20
   static let batchBytes = 1 << 20
   static let paces = [Pace(work: .milliseconds(40), span: .seconds(4)), Pace(work: .milliseconds(160), span: .seconds(4))]
-  /// How long producers produce, by the queue's policy.
+  /// How long producers produce, by the queue's policy; longer on a machine that takes longer to fill the queue.
   static let producing: [(overflow: QueueOptions.Overflow, span: Duration)] = [(.wait, .seconds(8)), (.dropOldest, .seconds(3))]
+  static let longestProducing = Duration.seconds(25)
 
   let seed: UInt64
 
@@ -164,7 +165,9 @@ private final class SlowConsumerPart: Sendable {
         screen.show(self.text(stage, producer, consumer))
       } while: {
         try await withThrowingTaskGroup(of: Void.self) { group in
-          group.addTask { try await ThreadExecutor.run(named: "demo producer") { try await self.produce(producer, stage) } }
+          group.addTask {
+            try await ThreadExecutor.run(named: "demo producer") { try await self.produce(producer, stage, for: consumer) }
+          }
           group.addTask { try await self.consume(consumer, of: producer) }
           try await group.waitForAll()
         }
@@ -178,15 +181,23 @@ private final class SlowConsumerPart: Sendable {
   }
 
   /// At full speed, in batches of about a block.
-  private func produce(_ producer: DemoProducer, _ stage: DemoStage) async throws {
+  private func produce(_ producer: DemoProducer, _ stage: DemoStage, for consumer: DemoConsumer) async throws {
     let count = (256 << 10) / lines.meanLineBytes
-    while series.elapsed < producing.seconds {
+    while !isOver(at: series.elapsed) {
       try await producer.write(count)
-      // From here on it deletes what is unread.
-      if overflow == .dropOldest, stage.queue.startOffset > .zero { noteBound(at: series.elapsed, producer.facts.bytes) }
+      // From here on what is unread is deleted.
+      if overflow == .dropOldest, stage.queue.startOffset.rawValue > consumer.facts.next {
+        noteBound(at: series.elapsed, producer.facts.bytes)
+      }
     }
     course.withLock { $0.producedSeconds = series.elapsed }
     try await producer.end()
+  }
+
+  /// Whether the producer's time is over, and with it the time in which the consumer has other things to do.
+  private func isOver(at seconds: Double) -> Bool {
+    seconds >= producing.seconds
+      && (course.withLock { $0.atBound != nil } || seconds >= SlowConsumerDemo.longestProducing.seconds)
   }
 
   /// At its paces while the producer is at it, then without a pause until it has all.
@@ -210,12 +221,14 @@ private final class SlowConsumerPart: Sendable {
 
   /// Which pace is kept then; nil behind the producer's time.
   private func pace(at seconds: Double) -> Int? {
-    guard seconds < producing.seconds else { return nil }
+    guard !isOver(at: seconds) else { return nil }
+    let paces = SlowConsumerDemo.paces
     var end = 0.0
-    return SlowConsumerDemo.paces.firstIndex { pace in
+    let pace = paces.firstIndex { pace in
       end += pace.span.seconds
       return seconds < end
     }
+    return pace ?? paces.count - 1
   }
 
   private func noteBound(at seconds: Double, _ bytes: UInt64) { course.withLock { $0.atBound = $0.atBound ?? (seconds, bytes) } }
