@@ -73,7 +73,7 @@ struct QueueForecast {
   func untilLoss(_ reader: Reader) -> Loss? {
     var losses: [Loss] = []
     if let maxAge = options.maxAge, let age = age(of: reader) { losses.append(Loss(time: max(.zero, maxAge - age), cause: .maxAge)) }
-    if let loss = untilLossOfHold(reader), let space = untilSpaceIsNeeded {
+    if let loss = untilLossOfHold(reader), let space = untilSpaceIsNeeded(from: reader) {
       losses.append(Loss(time: max(loss.time, space), cause: loss.cause))
     }
     return losses.min { $0.time < $1.time }
@@ -94,12 +94,11 @@ struct QueueForecast {
     return losses.min { $0.time < $1.time }
   }
 
-  /// When the queue is at its bound: from then on something must go for whatever comes.
-  private var untilSpaceIsNeeded: Duration? {
+  /// When the queue is at its bound and nothing older is left in it than what `reader` has not read: what others have read goes first.
+  private func untilSpaceIsNeeded(from reader: Reader) -> Duration? {
     // Retention goes by whole segments, so a queue at its bound swings by one.
-    let bound = capacity - min(Double(64 << 20), maxSize / 8)
-    let ratio = readers.filter { $0.lagBytes > 0 }.max { $0.lagBytes < $1.lagBytes }.map { $0.pinnedBytes / $0.lagBytes }
-    return Self.time(from: storedBytes, to: bound, at: inflow * (ratio ?? 0))
+    let bound = capacity - min(Double(options.segmentSize ?? 64 << 20), maxSize / 8)
+    return Self.time(from: reader.pinnedBytes, to: bound, at: reader.pinnedGrowth)
   }
 
   /// A silent consumer's records are held no more.
