@@ -8,12 +8,12 @@ STYLE = """
   .page { fill: #ffffff } .ink { fill: #1f2937 } .faint { fill: #4b5563 } .axis { stroke: #6b7280 } .grid { stroke: #e5e7eb }
   .shade { fill: #e5e7eb; opacity: .6 } .bound { stroke: #4b5563 }
   .a { stroke: #1d4ed8 } .b { stroke: #b45309 } .c { stroke: #0f766e } .d { stroke: #7e22ce }
-  .fa { fill: #1d4ed8 } .fb { fill: #b45309 } .fc { fill: #0f766e } .fd { fill: #7e22ce } .fe { fill: #b91c1c }
+  .fa { fill: #1d4ed8 } .fb { fill: #b45309 } .fc { fill: #0f766e } .fd { fill: #7e22ce } .fe { fill: #111827 }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0f172a } .ink { fill: #e5e7eb } .faint { fill: #9ca3af } .axis { stroke: #9ca3af } .grid { stroke: #273449 }
     .shade { fill: #334155 } .bound { stroke: #9ca3af }
     .a { stroke: #7dabff } .b { stroke: #fbbf24 } .c { stroke: #34d3bd } .d { stroke: #d0a4ff }
-    .fa { fill: #7dabff } .fb { fill: #fbbf24 } .fc { fill: #34d3bd } .fd { fill: #d0a4ff } .fe { fill: #fca5a5 }
+    .fa { fill: #7dabff } .fb { fill: #fbbf24 } .fc { fill: #34d3bd } .fd { fill: #d0a4ff } .fe { fill: #0b1220 }
   }
 """
 DASHES = {"a": "", "b": "8 4", "c": "2 4", "d": "10 3 2 3"}

@@ -18,7 +18,8 @@ from harness import ROOT
 from plot import Axes, Picture
 
 PAGE = ROOT / "Sources/sluice/Documentation.docc/Scenarios.md"
-PICTURES = ROOT / "Sources/sluice/Documentation.docc/Resources"
+# Beside the page: there both DocC, which wants names without folders, and whoever shows the page as it is find them.
+PICTURES = PAGE.parent
 MIB, MB = 1 << 20, 1e6
 
 
@@ -46,7 +47,7 @@ def slow_consumer(document):
         seconds = series["seconds"]
         lines = Axes(picture, left, 46, 330, 290, (0, seconds[-1]), (0, max(series["produced_bytes"]) / MB * 1.12), "", "lines, MB", f"overflow: {part['overflow']}")
         if part["seconds_to_bound"] is not None:
-            lines.down(part["seconds_to_bound"], "the queue is at its bound", 286 - 60)
+            lines.down(part["seconds_to_bound"], "the queue is at its bound", 160)
         produced, received = ([value / MB for value in series[name]] for name in ("produced_bytes", "received_bytes"))
         lines.line(seconds, produced, "a")
         lines.line(seconds, received, "b")
@@ -77,7 +78,7 @@ def realtime(document):
     longest = max(part["latency_milliseconds"]["longest"] for part in parts)
     picture = Picture(960, 400, "The share of records that had come within a time: one record at a time within one or two milliseconds, in a stream of 20 MB a second within some ten.")
     axes = Axes(picture, 80, 46, 800, 280, (0.1, 10 ** (len(str(int(longest))))), (0, 100), "milliseconds from the producer's hands into the consumer's", "records that had come, %", "a waiting pull", x_log=True)
-    axes.down(sync["p50"], f"one sync of this disk: {milliseconds(sync['p50'])} ms")
+    axes.down(sync["p50"], f"one sync: {milliseconds(sync['p50'])} ms", 150)
     names = {"idle": ("one record at a time", "a"), "loaded": (f"{document['settings']['load_bytes_per_second'] / MB:.0f} MB/s", "b")}
     for part in parts:
         name, kind = names[part["load"]]
@@ -142,7 +143,7 @@ def offline(document):
         top = max(range(len(values)), key=values.__getitem__)
         lag.label(seconds[top], values[top], f"{one['name']}, hold: {one['hold']}", kinds[one["name"]], dx=8, dy=-8)
         if one["first_loss_at_seconds"] is not None:
-            lag.down(one["first_loss_at_seconds"], f"{one['name']} loses its first", 190)
+            lag.down(one["first_loss_at_seconds"], f"{one['name']} loses its first", 214)
             if one["estimate"]:
                 lag.down(one["estimate"]["loss_at_seconds"], "", 210)
                 lag.label(max(one["first_loss_at_seconds"], one["estimate"]["loss_at_seconds"]), 0, f"estimated at {one['estimate']['at_seconds']:.1f} s: {one['estimate']['loss_at_seconds']:.1f} s", "faint", dx=5, dy=-56)

@@ -91,6 +91,9 @@ def long_poll(t):
     for way in (*fixed, by_kind["adaptive"]):
         t.true(long_poll["empty_answers"] < way["empty_answers"], f"fewer empty answers than '{way['name']}': {long_poll['empty_answers']} and {way['empty_answers']}")
     t.true(long_poll["empty_answers"] <= 2, f"empty answers of a long poll, found {long_poll['empty_answers']}")
+    stream = by_kind["stream"]
+    t.true(stream["requests"] < long_poll["requests"], f"fewer requests by a stream and its commits than by long polls, found {stream['requests']} and {long_poll['requests']}")
+    t.true(stream["empty_answers"] <= 2, f"heartbeats of a stream, found {stream['empty_answers']}")
     t.true(by_kind["adaptive"]["empty_answers"] < short["empty_answers"], "an adaptive interval has fewer empty answers than the shortest")
 
 

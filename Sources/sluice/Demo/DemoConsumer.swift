@@ -81,9 +81,46 @@ final class DemoConsumer: Sendable {
     return try take(batch, at: .now)
   }
 
-  /// Commits what it has, by a request of its own: before it goes away.
+  /// Takes what the server pushes until the task is cancelled. Heartbeats count as empty answers.
+  func follow(commitEvery interval: Duration, heartbeat: Duration) async throws {
+    var request = StreamRequest(queue: queue, reader: .consumer(name))
+    request.heartbeat = heartbeat
+    state.withLock { $0.facts.requests += 1 }
+    var due = ContinuousClock.now + interval
+    var events = client.stream(request).makeAsyncIterator()
+    while let event = try await events.next() {
+      try take(event, at: .now)
+      guard case .records = event, ContinuousClock.now >= due else { continue }
+      try await commit()
+      due = .now + interval
+    }
+  }
+
+  private func take(_ event: StreamEvent, at moment: ContinuousClock.Instant) throws {
+    switch event {
+    case .records(let records):
+      var body: [UInt8] = []
+      for line in records.lines {
+        body += line.utf8
+        body.append(0x0A)
+      }
+      _ = try take(
+        PulledBatch(first: records.first, next: records.next, records: records.lines.count, byteCount: body.count, body: body), at: moment)
+    case .gap(let gap, let next):
+      _ = try take(
+        PulledBatch(first: WireOffset(epoch: next.epoch, offset: gap.first), next: next, records: 0, byteCount: 0, gap: gap, body: []),
+        at: moment)
+    case .heartbeat: state.withLock { $0.facts.emptyAnswers += 1 }
+    }
+  }
+
+  /// Commits what it has, by a request of its own.
   func commit() async throws {
-    guard let commit = state.withLock({ $0.commit }) else { return }
+    let commit = state.withLock { state in
+      if state.commit != nil { state.facts.requests += 1 }
+      return state.commit
+    }
+    guard let commit else { return }
     _ = try await client.commit(commit, consumer: name, of: queue)
   }
 

@@ -11,7 +11,7 @@ struct LongPollDemo: DemoScenario {
   static let linger = Duration.milliseconds(50)
   static let ways: [PullingWay] = [
     .fixed(.seconds(1)), .fixed(.milliseconds(100)), .adaptive(shortest: .milliseconds(100), longest: .seconds(10)),
-    .longPoll(wait: .seconds(20)),
+    .longPoll(wait: .seconds(20)), .stream(commitEvery: .seconds(1), heartbeat: .seconds(15)),
   ]
 
   let seed: UInt64
@@ -22,7 +22,7 @@ struct LongPollDemo: DemoScenario {
     [
       "\(HumanText.count(Self.count)) records come at random times within \(HumanText.duration(Self.span)), and then none for \(HumanText.duration(Self.silence)); time goes \(HumanText.decimal(scale, 1)) times as fast.",
       "Each consumer asks in its own way. Whoever asks at intervals guesses: often, and most answers are empty as soon as nothing comes; seldom, and records lie about.",
-      "A long poll waits inside the server: it is answered when there is something, and asks again.",
+      "A long poll waits inside the server: it is answered when there is something, and asks again. A stream is one answer that goes on.",
     ]
   }
 
@@ -132,6 +132,8 @@ struct LongPollDemo: DemoScenario {
     case .adaptive(let shortest, let longest):
       pairs.append(("interval_seconds", .array([.decimal(shortest.seconds), .decimal(longest.seconds)])))
     case .longPoll(let wait): pairs.append(("wait_seconds", .decimal(wait.seconds)))
+    case .stream(let interval, let heartbeat):
+      pairs += [("commit_seconds", .decimal(interval.seconds)), ("heartbeat_seconds", .decimal(heartbeat.seconds))]
     }
     return .object(
       pairs + [

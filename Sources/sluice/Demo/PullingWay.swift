@@ -6,6 +6,8 @@ enum PullingWay: Sendable {
   case adaptive(shortest: Duration, longest: Duration)
   /// At once, and the server waits for the next record before it answers.
   case longPoll(wait: Duration)
+  /// Not at all: the server pushes over one answer that goes on. What came is committed each so often, by a request of its own.
+  case stream(commitEvery: Duration, heartbeat: Duration)
 
   /// As tables and plots name it.
   var name: String {
@@ -13,6 +15,7 @@ enum PullingWay: Sendable {
     case .fixed(let interval): "every \(HumanText.duration(interval))"
     case .adaptive(let shortest, let longest): "adaptive, \(HumanText.duration(shortest)) to \(HumanText.duration(longest))"
     case .longPoll(let wait): "long poll, \(HumanText.duration(wait))"
+    case .stream(let interval, _): "stream, commits every \(HumanText.duration(interval))"
     }
   }
 
@@ -22,6 +25,7 @@ enum PullingWay: Sendable {
     case .fixed: "fixed"
     case .adaptive: "adaptive"
     case .longPoll: "long_poll"
+    case .stream: "stream"
     }
   }
 
@@ -31,6 +35,7 @@ enum PullingWay: Sendable {
     case .fixed(let interval): .fixed(interval / scale)
     case .adaptive(let shortest, let longest): .adaptive(shortest: shortest / scale, longest: longest / scale)
     case .longPoll(let wait): .longPoll(wait: wait / scale)
+    case .stream(let interval, let heartbeat): .stream(commitEvery: interval / scale, heartbeat: heartbeat / scale)
     }
   }
 
@@ -55,6 +60,14 @@ enum PullingWay: Sendable {
       }
     case .longPoll(let wait):
       while case let left = end - .now, left >= .milliseconds(1) { _ = try await consumer.pull(wait: min(wait, left)) }
+    case .stream(let interval, let heartbeat):
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await consumer.follow(commitEvery: interval, heartbeat: heartbeat) }
+        group.addTask { try await Task.sleep(until: end, clock: .continuous) }
+        // The stream has no end of its own: the time has.
+        try await group.next()
+        group.cancelAll()
+      }
     }
   }
 }
