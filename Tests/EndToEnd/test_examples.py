@@ -1,4 +1,4 @@
-"""Every example under pipelines/consumers does what its comment says, also when it is killed; the alert rules ask for metrics that there are."""
+"""Every example under pipelines/consumers does what its comment says, also when it is killed; alert rules and dashboard ask for metrics that there are."""
 
 import glob
 import json
@@ -9,6 +9,9 @@ import socket
 import sys
 import threading
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import corpus
 from endpoints import free_port
@@ -18,6 +21,7 @@ import served
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLES = os.path.join(ROOT, "pipelines", "consumers")
 ALERTS = os.path.join(ROOT, "pipelines", "monitoring", "alerts.yml")
+DASHBOARD = os.path.join(ROOT, "pipelines", "monitoring", "grafana.json")
 KIB = 1 << 10
 
 
@@ -354,6 +358,20 @@ def alerts(t):
         text = file.read()
     asked = set(re.findall(r"\bsluice_\w+", "\n".join(line for line in text.splitlines() if line.lstrip().startswith("expr:"))))
     t.true(len(asked) >= 10, f"metrics in the rules, found {asked}")
+    server, work = busy_server(t)
+
+    def missing():
+        work()
+        return asked - set(re.findall(r"^# TYPE (\w+) ", server.get("/metrics").body.decode(), re.MULTILINE))
+
+    try:
+        t.until("all metrics of the rules", lambda: not missing(), seconds=30, alive=server.process)
+    except Failure as failure:
+        raise Failure(f"metrics that rules ask for and that are not served: {sorted(missing())}") from failure
+
+
+def busy_server(t):
+    """A server that has something to tell of every family, once `work`, which it gives too, was called some times."""
     port = free_port(socket.SOCK_DGRAM)
     # A queue that gets fuller, and whose kernel drops datagrams: so that every family has something to tell.
     t.pipeline(f"""
@@ -372,13 +390,69 @@ consumers: {{ job: {{}} }}
         sender.sendto(b"<14>1 - host app - - - " + bytes(300), ("127.0.0.1", port))
     server.process.signal(signal.SIGCONT)
 
-    def missing():
+    def work():
         server.pushed(lines)
         # The kernel tells its drops with the next datagram.
         sender.sendto(b"<14>1 - host app - - - more", ("127.0.0.1", port))
-        return asked - set(re.findall(r"^# TYPE (\w+) ", server.get("/metrics").body.decode(), re.MULTILINE))
+
+    return server, work
+
+
+@test("the dashboard is sound, and a real Prometheus has an answer to each of its queries")
+def dashboard(t):
+    with open(DASHBOARD, encoding="utf-8") as file:
+        found = json.load(file)
+    panels = found["panels"]
+    t.equal(len({panel["id"] for panel in panels}), len(panels), "numbers of panels, each once")
+    taken = {}
+    for panel in panels:
+        place = panel["gridPos"]
+        t.true(panel["title"] and (panel["type"] == "row" or panel["description"]), f"title and description of panel {panel['id']}")
+        for cell in ((x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])):
+            t.true(cell[0] < 24 and cell not in taken, f"{panel['title']} stands beside the others, not upon {taken.get(cell)}")
+            taken[cell] = panel["title"]
+    variables = {one["name"] for one in found["templating"]["list"]}
+    targets = [(panel["title"], target["expr"], target["legendFormat"]) for panel in panels for target in panel.get("targets", [])]
+    t.true(len(targets) >= 30, f"queries, found {len(targets)}")
+    used = set(re.findall(r"\$(\w+)", json.dumps(found))) - {"__all"}
+    t.equal(used - {"__rate_interval", "__range"}, variables - {"datasource"}, "variables that queries use")
+    server, work = busy_server(t)
+    t.write("prometheus.yml", f"""
+scrape_configs:
+  - job_name: sluice
+    scrape_interval: 1s
+    static_configs: [{{ targets: ["{server.host}:{server.port}"] }}]
+""")
+    port = free_port()
+    prometheus = t.start(
+        t.program("prometheus"), "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", f"--web.listen-address=127.0.0.1:{port}", label="prometheus")
+
+    def ask(query):
+        """What an instant query gives: label sets."""
+        for name, value in (("__rate_interval", "15s"), ("__range", "1h"), ("job", ".*"), ("instance", ".*"), ("queue", ".*")):
+            query = query.replace("$" + name, value)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}", timeout=30) as answer:
+                return [one["metric"] for one in json.load(answer)["data"]["result"]]
+        except urllib.error.HTTPError as error:
+            if error.code == 503:
+                return []  # it starts
+            raise Failure(f"Prometheus refuses {query}: {error.read().decode()}") from error
+        except OSError:
+            return []
+
+    def missing():
+        work()
+        return [(title, expression) for title, expression, _ in targets if not ask(expression)]
 
     try:
-        t.until("all metrics of the rules", lambda: not missing(), seconds=30, alive=server.process)
+        t.until("an answer to each query", lambda: not missing(), seconds=60, alive=[server.process, prometheus])
     except Failure as failure:
-        raise Failure(f"metrics that rules ask for and that are not served: {sorted(missing())}") from failure
+        raise Failure(f"{failure}\npanels with a query without an answer: {[title for title, _ in missing()]}") from failure
+    for title, expression, legend in targets:
+        for labels in ask(expression):
+            t.true(set(re.findall(r"{{(\w+)}}", legend)) <= labels.keys(), f"{title}: what the legend '{legend}' names is in {labels}")
+    for one in found["templating"]["list"]:
+        if one["type"] == "query":
+            series, label = re.fullmatch(r"label_values\((.*), (\w+)\)", one["definition"]).groups()
+            t.true(any(label in labels for labels in ask(series)), f"the variable {one['name']} has values")
