@@ -32,13 +32,17 @@ def is_problem(t, answer, status, code, what):
 # Waiting
 
 
-@test("a server with nothing to do does nothing, however many pulls wait")
+@test("a server with nothing to do does nothing, however many pulls and streams wait")
 def idle(t):
     calls = t.path("calls")
     server = served.serve(t, prefix=(t.program("strace"), "-D", "-f", "-qq", "-o", calls))
     server.make_consumer("job")
     waiting = [background(lambda: server.pull(consumer="job", wait="50s")) for _ in range(50)]
-    server.until_waiting(50)
+    streams = [server.socket() for _ in range(50)]
+    for stream in streams:
+        t.later(stream.close)
+        stream.sendall(f"GET {server.path('/stream', offset='newest', heartbeat='60s')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    server.until_waiting(100)
 
     def lines():
         with open(calls, "rb") as file:
@@ -57,6 +61,12 @@ def idle(t):
     server.pushed([b"at last"])
     for one in waiting:
         t.equal(one.result().lines, [b"at last"], "what a waiting pull gets")
+    for stream in streams:
+        text = b""
+        while b"at last" not in text:
+            piece = stream.recv(1 << 16)
+            t.true(piece, f"a stream goes on, found {text}")
+            text += piece
     t.note(f"system calls in five seconds: {made}")
 
 

@@ -195,6 +195,27 @@ def stalled(t):
     t.note(f"{most / MIB:.0f} MiB of answers at most for 100 that stopped")
 
 
+@test("a stop isn't held up by streams whose clients have stopped reading")
+def stop_with_stalled(t):
+    server = served.serve(t)
+    stalled = []
+    t.later(lambda: close_all(stalled))
+    for _ in range(20):
+        one = server.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.sendall(f"GET {server.path('/stream', offset='oldest')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        stalled.append(one)
+    line = b"x" * MIB
+    for _ in range(16):
+        server.pushed([line])
+    t.until("each to have begun", lambda: all(one.recv(1, socket.MSG_PEEK) for one in stalled), alive=server.process)
+    reading = Stream(server, offset="newest")
+    is_event(t, next(reading), "heartbeat", lag=0)
+    t.stop(server.process)
+    is_event(t, next(reading), "end", code="stopping")
+    t.equal(list(reading), [], "what comes behind the end")
+
+
 class CuttingProxy:
     """Passes bytes on, and cuts each connection behind a random count of what the server sent."""
 

@@ -49,6 +49,14 @@ func client(
   return try QueueClient(configuration)
 }
 
+/// A client of a server at `address`, which waits for it as long as it takes.
+func client(at address: String) throws -> QueueClient {
+  var configuration = QueueClient.Configuration(address: try ServerAddress(address))
+  configuration.clock = ImmediateClock()
+  configuration.retry = .unlimited
+  return try QueueClient(configuration)
+}
+
 /// The answer to a pull: `lines` from offset `first` of epoch 3 on, as one gzip member or as they are.
 func batchReply(_ lines: [String], from first: UInt64, gzip: Bool = true, headers: [String] = []) -> ServerDouble.Reply {
   let text = lines.map { $0 + "\n" }.joined()

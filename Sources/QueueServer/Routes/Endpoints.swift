@@ -92,7 +92,7 @@ enum Endpoints {
           name: "max_bytes", kind: .pattern(size, example: "64KiB"),
           meaning: "The most bytes of one event's lines, up to 8MiB (256KiB without it); one longer record comes alone."),
         Parameter(
-          name: "heartbeat", kind: .pattern("^([1-9]|[1-5][0-9]|60)s$", example: "15s"),
+          name: "heartbeat", kind: .pattern("^([1-9]|[1-5][0-9]|60)s$|^([1-9][0-9]{3}|[1-5][0-9]{4}|60000)ms$", example: "15s"),
           meaning: "After so long without an event a heartbeat comes, 1s to 60s (15s without it)."),
         Parameter(
           name: "format", kind: .choice(StreamParameters.Form.allCases.map(\.rawValue)),
