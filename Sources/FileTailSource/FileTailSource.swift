@@ -13,6 +13,7 @@ public final class FileTailSource: Source {
   private let exclusions: [GlobPattern]
   private let linePattern: LinePattern?
   private let counters = TailCounters()
+  let followed = FollowedFiles()
 
   /// A source that reads nothing until it is run. Opens no file.
   /// - Throws: one sentence about a pattern or limit that can't be used, with the remedy.
@@ -67,6 +68,6 @@ public final class FileTailSource: Source {
     return TailEngine(
       configuration: configuration, checkpoints: checkpoints, search: search, linePattern: linePattern, usesInotify: usesInotify,
       clock: clock,
-      boot: boot, counters: counters)
+      boot: boot, counters: counters, followed: followed)
   }
 }

@@ -97,6 +97,7 @@ public final class QueueServer: Sendable {
   /// three seconds.
   public func stop() async {
     core.waits.stop()
+    core.status.stop()
     let all = running.withLock { running in
       defer { running.removeAll() }
       return running

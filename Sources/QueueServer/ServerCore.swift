@@ -14,6 +14,7 @@ final class ServerCore: Sendable {
   let budget: ResponseBudget
   let waits: WaitRoom
   let events = StreamEventCache()
+  let status: StatusFeed
   let limits: ServerLimits
   let tokens: AccessTokens?
   let peers: PeerLimiter?
@@ -39,6 +40,7 @@ final class ServerCore: Sendable {
     pool = BlockingPool(threads: configuration.limits.fileThreads)
     budget = ResponseBudget(total: configuration.limits.responseBytes)
     waits = WaitRoom(limit: configuration.limits.waiters, clients: clients)
+    status = StatusFeed(limit: configuration.limits.statusListeners)
   }
 
   /// All queues are open.

@@ -10,6 +10,8 @@ public struct ServerLimits: Sendable, Equatable {
   public var connections = ConnectionLimits()
   /// `requests_per_second`: of one address; nil for as many as come.
   public var requestsPerSecond: Int?
+  /// The most clients that may listen to the status. Not for pipeline files: it is a bound for mistakes, more than people look at.
+  public var statusListeners = 64
   /// Threads for files. Not for pipeline files: it bounds memory together with the largest answer.
   public var fileThreads = 4
 

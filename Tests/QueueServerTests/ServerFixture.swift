@@ -30,7 +30,8 @@ final class ServerFixture: Sendable {
   /// Starts a server on a port that the system chooses, runs `body`, ends it.
   static func run<R>(
     disk: SimulatedFileSystem = SimulatedFileSystem(), options change: (inout QueueOptions) -> Void = { _ in },
-    configure: (inout QueueServer.Configuration) -> Void = { _ in }, _ body: (ServerFixture) async throws -> R
+    attachments: Attachments = Attachments(), configure: (inout QueueServer.Configuration) -> Void = { _ in },
+    _ body: (ServerFixture) async throws -> R
   ) async throws -> R {
     var options = QueueOptions()
     options.linger = .zero
@@ -40,7 +41,7 @@ final class ServerFixture: Sendable {
     var configuration = QueueServer.Configuration(version: "test", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     configure(&configuration)
     let server = QueueServer(configuration)
-    server.serve(queue)
+    server.serve(queue, attachments)
     server.becomeReady()
     let address = try await server.listen(on: .internet(host: "127.0.0.1", port: 0))
     let result: Result<R, any Error>

@@ -89,6 +89,9 @@ private let network = ServerAddress.internet(host: "0.0.0.0", port: 7171)
     let pull = "/v1/queues/a/records?consumer=c&commit=1-5"
     #expect(code(.get, pull, fields: site("cross-site")) == "cross_site")
     #expect(code(.head, pull, fields: site("cross-site")) == "cross_site")
+    // Nor may it take places among those who listen.
+    let listening: HTTPFields = [.accept: "text/event-stream", .init("Sec-Fetch-Site")!: "cross-site"]
+    #expect(code(.get, "/v1/status", fields: listening) == "cross_site")
     #expect(code(.get, pull) == nil)
     #expect(code(.get, pull, fields: site("same-origin")) == nil)
   }

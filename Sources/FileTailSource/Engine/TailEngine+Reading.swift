@@ -53,6 +53,7 @@ extension TailEngine {
     stream.isCaughtUp = true
     stream.clean = Self.isSettled(file) ? (file.size, file.modified) : nil
     setWakeTime(stream, stream.hasPartial ? rule.deadline(stream.lastLine, now: now) : nil)
+    followed.note(stream)
     if let gzip = input.gzip {
       if gzip.ending == .damaged, !stream.toldDamage {
         stream.toldDamage = true

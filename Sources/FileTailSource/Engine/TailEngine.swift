@@ -39,6 +39,7 @@ final class TailEngine {
   let clock: any TailClock
   let boot: BootID
   let counters: TailCounters
+  let followed: FollowedFiles
   let log: TailLog
   var watcher: DirectoryWatcher?
 
@@ -108,13 +109,14 @@ final class TailEngine {
   init(
     configuration: FileTailSource.Configuration, checkpoints: [StreamCheckpoint], search: GlobSearch, linePattern: LinePattern?,
     usesInotify: Bool,
-    clock: any TailClock, boot: BootID, counters: TailCounters
+    clock: any TailClock, boot: BootID, counters: TailCounters, followed: FollowedFiles
   ) {
     self.configuration = configuration
     self.search = search
     self.clock = clock
     self.boot = boot
     self.counters = counters
+    self.followed = followed
     log = TailLog(configuration.logger, source: configuration.name)
     rule = LastLineRule(idleFlush: configuration.idleFlush, multilineTimeout: configuration.multiline?.timeout)
     let encoder = configuration.format == .json ? JSONRecordEncoder(host: configuration.hostName) : nil
@@ -400,6 +402,7 @@ final class TailEngine {
     let changes = pending
     pending.removeAll(keepingCapacity: true)
     try await output.write(batch, checkpoints: changes)
+    followed.note(stream)
   }
 
   /// Writes checkpoints that no records go with, and the gap of what was lost.
@@ -424,6 +427,7 @@ final class TailEngine {
   }
 
   private func updateStatistics() {
+    followed.replace(with: streams)
     var unread: UInt64 = 0
     for stream in streams.values where stream.knownSize > stream.place.position { unread += stream.knownSize - stream.place.position }
     counters.update {

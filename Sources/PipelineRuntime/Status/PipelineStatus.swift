@@ -10,6 +10,10 @@ public struct PipelineStatus: Sendable {
   public var sinks: [SinkStatus]
   /// Every consumer of the queue, sinks and others, by name.
   public var forecasts: [ConsumerForecast]
+  /// Records that became durable a second, over the last few seconds, from whomever they came; nil until it was looked at for long enough.
+  public var recordsPerSecond: Double?
+  /// The same in bytes of lines.
+  public var bytesPerSecond: Double?
   /// Time until the queue has no room and sources wait, at the present rates; zero when it is so, nil when it isn't going there.
   public var timeUntilFull: Duration?
   /// The consumer that the queue fills up because of.
@@ -22,6 +26,10 @@ public struct PipelineStatus: Sendable {
 public struct ConsumerForecast: Sendable, Hashable {
   /// Its name.
   public var name: String
+  /// Records a second by which its cursor goes on, over the last few seconds; nil until it was looked at for long enough.
+  public var recordsPerSecond: Double?
+  /// The same in bytes of lines.
+  public var bytesPerSecond: Double?
   /// How fast its lag grows, in bytes of lines a second; negative while it catches up.
   public var lagBytesPerSecond: Double
   /// Time until records go that it hasn't read, at the present rates; nil when it isn't going there.

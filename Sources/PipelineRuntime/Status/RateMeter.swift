@@ -15,6 +15,12 @@ struct RateMeter: Sendable {
     while samples.count > 2, samples[1].at <= now - Self.span || samples.count > Self.capacity { samples.removeFirst() }
   }
 
+  /// Whether it was sampled for long enough to tell a rate.
+  var isMeasured: Bool {
+    guard let first = samples.first, let last = samples.last else { return false }
+    return last.at >= first.at + Self.span / 10
+  }
+
   /// Change a second between the oldest sample kept and the newest; 0 before there are two.
   var perSecond: Double {
     guard let first = samples.first, let last = samples.last, last.at > first.at else { return 0 }

@@ -8,11 +8,18 @@ final class StatusBoard: Sendable {
     var bytes = RateMeter()
   }
 
+  private struct ConsumerMeters: Sendable {
+    var lag = RateMeter()
+    /// What is behind its cursor, since the queue's creation.
+    var records = RateMeter()
+    var bytes = RateMeter()
+  }
+
   private struct State: Sendable {
-    var inflow = RateMeter()
+    var inflow = Meters()
     var sources: [Meters]
     var sinks: [Meters]
-    var lags: [String: RateMeter] = [:]
+    var consumers: [String: ConsumerMeters] = [:]
   }
 
   private let queue: SegmentQueue
@@ -34,8 +41,9 @@ final class StatusBoard: Sendable {
     let queueStatus = queue.status()
     var sources = sources.map(\.value)
     var sinks = sinks.map(\.value)
-    let forecasts = state.withLock { state -> (QueueForecast, [ConsumerForecast]) in
-      state.inflow.sample(Double(queueStatus.totalBytes), at: now)
+    let (forecast, consumers, inflow) = state.withLock { state -> (QueueForecast, [ConsumerForecast], Meters) in
+      state.inflow.records.sample(Double(queueStatus.totalRecords), at: now)
+      state.inflow.bytes.sample(Double(queueStatus.totalBytes), at: now)
       for index in sources.indices {
         state.sources[index].records.sample(Double(sources[index].records), at: now)
         state.sources[index].bytes.sample(Double(sources[index].bytes), at: now)
@@ -49,30 +57,42 @@ final class StatusBoard: Sendable {
         sinks[index].bytesPerSecond = state.sinks[index].bytes.perSecond
       }
       let names = Set(queueStatus.consumers.map(\.name))
-      state.lags = state.lags.filter { names.contains($0.key) }
+      state.consumers = state.consumers.filter { names.contains($0.key) }
       let readers = queueStatus.consumers.map { consumer in
-        state.lags[consumer.name, default: RateMeter()].sample(Double(consumer.lagBytes), at: now)
+        var meters = state.consumers[consumer.name] ?? ConsumerMeters()
+        meters.lag.sample(Double(consumer.lagBytes), at: now)
+        meters.records.sample(Double(queueStatus.totalRecords) - Double(consumer.lagRecords), at: now)
+        meters.bytes.sample(Double(queueStatus.totalBytes) - Double(consumer.lagBytes), at: now)
+        state.consumers[consumer.name] = meters
         return QueueForecast.Reader(
           name: consumer.name, hold: consumer.hold, kind: consumer.kind, silence: consumer.silence,
           pinnedBytes: Double(consumer.pinnedBytes),
-          lagBytes: Double(consumer.lagBytes), lagGrowth: state.lags[consumer.name]?.perSecond ?? 0)
+          lagBytes: Double(consumer.lagBytes), lagGrowth: meters.lag.perSecond)
       }
       let forecast = QueueForecast(
         options: queue.options, storedBytes: Double(queueStatus.storedBytes), diskRoom: queueStatus.diskRoom.map { Double($0) },
-        inflow: state.inflow.perSecond, readers: readers,
+        inflow: state.inflow.bytes.perSecond, readers: readers,
         isFull: queueStatus.isFull, fullBecauseOf: queueStatus.fullBecauseOf)
       return (
         forecast,
         readers.map { reader in
           let loss = forecast.untilLoss(reader)
+          let meters = state.consumers[reader.name]
           return ConsumerForecast(
-            name: reader.name, lagBytesPerSecond: reader.lagGrowth, timeUntilLoss: loss?.time, lossCause: loss?.cause)
-        }
+            name: reader.name, recordsPerSecond: Self.rate(meters?.records), bytesPerSecond: Self.rate(meters?.bytes),
+            lagBytesPerSecond: reader.lagGrowth, timeUntilLoss: loss?.time, lossCause: loss?.cause)
+        }, state.inflow
       )
     }
-    let full = forecasts.0.untilFull
+    let full = forecast.untilFull
     return PipelineStatus(
-      queue: queueStatus, sources: sources, sinks: sinks, forecasts: forecasts.1, timeUntilFull: full?.time, fillsBecauseOf: full?.because,
-      deadLetters: deadLetters.status)
+      queue: queueStatus, sources: sources, sinks: sinks, forecasts: consumers, recordsPerSecond: Self.rate(inflow.records),
+      bytesPerSecond: Self.rate(inflow.bytes), timeUntilFull: full?.time, fillsBecauseOf: full?.because, deadLetters: deadLetters.status)
+  }
+
+  /// What a meter tells of a counter that only a seek sets back.
+  private static func rate(_ meter: RateMeter?) -> Double? {
+    guard let meter, meter.isMeasured else { return nil }
+    return max(0, meter.perSecond)
   }
 }

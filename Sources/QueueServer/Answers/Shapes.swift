@@ -20,8 +20,10 @@ struct QueueShape: Encodable {
   var secondsUntilFull: Double?
   var consumers: [ConsumerShape]
 
-  init(_ served: ServedQueue) {
-    let (queue, status, forecasts) = (served.queue, served.queue.status(), served.attachments.forecasts())
+  init(_ served: ServedQueue) { self.init(served, served.queue.status(), served.attachments.forecasts()) }
+
+  init(_ served: ServedQueue, _ status: QueueStatus, _ forecasts: QueueForecasts, _ activity: QueueActivity? = nil) {
+    let queue = served.queue
     name = served.name
     id = "\(status.id)"
     epoch = status.epoch
@@ -36,7 +38,7 @@ struct QueueShape: Encodable {
     isFull = status.isFull
     fullBecauseOf = status.fullBecauseOf
     secondsUntilFull = forecasts.secondsUntilFull
-    consumers = status.consumers.map { ConsumerShape($0, of: served, forecasts) }
+    consumers = status.consumers.map { ConsumerShape($0, of: served, forecasts, activity?.consumers[$0.name]) }
   }
 }
 
@@ -64,8 +66,13 @@ struct ConsumerShape: Encodable {
     var acknowledgedAhead: Int
     var maxDeliveries: Int
   }
+  /// Only in the status, which is looked at again and again.
+  var recordsPerSecond: Double?
+  var bytesPerSecond: Double?
+  var lagBytesPerSecond: Double?
+  var lossCause: String?
 
-  init(_ status: ConsumerStatus, of served: ServedQueue, _ forecasts: QueueForecasts) {
+  init(_ status: ConsumerStatus, of served: ServedQueue, _ forecasts: QueueForecasts, _ activity: QueueActivity.Consumer? = nil) {
     name = status.name
     kind = status.kind == .sink ? "sink" : "pull"
     mode = status.kind == .lease ? "lease" : "cursor"
@@ -82,6 +89,10 @@ struct ConsumerShape: Encodable {
     silentSeconds = Double(status.silence.components.seconds)
     secondsUntilLoss = forecasts.secondsUntilLoss[status.name]
     failure = status.failure == nil ? nil : "its file can't be read; the server's log says why and what to do"
+    recordsPerSecond = activity?.recordsPerSecond
+    bytesPerSecond = activity?.bytesPerSecond
+    lagBytesPerSecond = activity?.lagBytesPerSecond
+    lossCause = activity?.lossCause
   }
 }
 

@@ -95,6 +95,7 @@ private enum Schemas {
           "Events, each one JSON object with a 'type': records {first, next, lag, lines}, gap {first, next, reason, records, bytes}, heartbeat {next, lag}, end {next, code, detail}, error {status, code, detail}.",
       ],
       "Bytes": ["type": "string", "format": "binary"],
+      "Events": ["type": "string", "description": "Server-Sent Events, each with one line of JSON as its data."],
       "Records": ["type": "array", "description": "Records: a JSON value as it is, anything else as a string.", "items": [String: Any]()],
       "OpenAPI": ["type": "object"],
       "Problem": object(
@@ -111,6 +112,45 @@ private enum Schemas {
           "consumers": array("Consumer"),
         ], optional: ["full_because_of": string, "seconds_until_full": number]),
       "QueueList": object(["queues": array("Queue")]),
+      "Status": object(["version": string, "time": string, "started": string, "queues": array("QueueStatus")]),
+      "QueueStatus": [
+        "allOf": [
+          ["$ref": "#/components/schemas/Queue"],
+          object(
+            [
+              "in_flight_bytes": integer, "losses": list(["reason": string, "records": integer, "bytes": integer]),
+              "newest_segments": list([
+                "name": string, "first_offset": integer, "next_offset": integer, "stored_bytes": integer, "is_sealed": boolean,
+              ]), "dead_letters": integer,
+            ],
+            optional: [
+              "dead_letters_of": string, "records_per_second": number, "bytes_per_second": number, "fills_because_of": string,
+              "disk_room": integer, "sources": array("Source"), "sinks": array("Sink"),
+            ]),
+        ]
+      ],
+      "Source": object(
+        [
+          "name": string, "type": string, "activity": ["type": "string", "enum": ["running", "backing_off", "ended", "failed"]],
+          "records": integer, "bytes": integer, "records_per_second": number, "bytes_per_second": number, "lost_records": integer,
+          "restarts": integer,
+        ], optional: ["seconds_until_retry": number, "last_error": string, "files": ["$ref": "#/components/schemas/SourceFiles"]]),
+      "SourceFiles": object([
+        "count": integer,
+        "newest": list(
+          ["path": string, "position": integer, "quiet_seconds": number, "is_gone": boolean], optional: ["size": integer]),
+      ]),
+      "Sink": object(
+        [
+          "name": string, "type": string,
+          "activity": [
+            "type": "string",
+            "enum": [
+              "starting", "idle", "pacing", "outside_window", "delivering", "backing_off", "setting_aside", "ended", "refused",
+            ],
+          ], "delivered_records": integer, "delivered_bytes": integer, "records_per_second": number, "bytes_per_second": number,
+          "gap_records": integer, "retries": integer, "commits": integer, "dead_letters": integer, "dropped_records": integer,
+        ], optional: ["seconds_until_retry": number, "seconds_until_open": number, "last_error": string]),
       "Consumer": object(
         [
           "name": string, "kind": ["type": "string", "enum": ["pull", "sink"]], "mode": string, "cursor": string, "hold": string,
@@ -118,7 +158,8 @@ private enum Schemas {
           "silent_seconds": number,
         ],
         optional: [
-          "seconds_until_loss": number, "failure": string,
+          "seconds_until_loss": number, "failure": string, "records_per_second": number, "bytes_per_second": number,
+          "lag_bytes_per_second": number, "loss_cause": string,
           "leases": object(["on_loan": integer, "waiting": integer, "acknowledged_ahead": integer, "max_deliveries": integer]),
         ]),
       "ConsumerList": object(["consumers": array("Consumer")]),
@@ -167,6 +208,10 @@ private enum Schemas {
   private static var number: [String: Any] { ["type": "number"] }
   private static var boolean: [String: Any] { ["type": "boolean"] }
   private static func array(_ schema: String) -> [String: Any] { ["type": "array", "items": ["$ref": "#/components/schemas/\(schema)"]] }
+
+  private static func list(_ required: [String: [String: Any]], optional: [String: [String: Any]] = [:]) -> [String: Any] {
+    ["type": "array", "items": object(required, optional: optional)]
+  }
 
   private static func object(_ required: [String: [String: Any]], optional: [String: [String: Any]] = [:], isClosed: Bool = false)
     -> [String: Any]

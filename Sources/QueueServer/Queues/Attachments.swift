@@ -36,6 +36,8 @@ public struct Attachments: Sendable {
 
   /// See ``QueueForecasts``.
   public var forecasts: @Sendable () -> QueueForecasts = { QueueForecasts() }
+  /// See ``QueueActivity``.
+  public var activity: @Sendable () -> QueueActivity = { QueueActivity() }
   /// The queue of dead letters, when it is open.
   public var deadLetterQueue: @Sendable () -> SegmentQueue? = { nil }
   /// What each sink has set aside.

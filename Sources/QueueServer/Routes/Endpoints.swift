@@ -221,6 +221,15 @@ enum Endpoints {
 
   private static let queues = [
     Endpoint(
+      id: "status", method: .get, path: "/v1/status", access: .token,
+      summary:
+        "The queues that the token may read, with rates, forecasts, segments, and a running pipeline's sources and sinks; with Accept: text/event-stream once a second, as events named status.",
+      answers: [
+        Answer(
+          status: 200, meaning: "The status, or events of it.",
+          contents: [("application/json", "Status"), ("text/event-stream", "Events")])
+      ] + refusals((429, "Too many requests, or too many listen; Retry-After says when to ask again.")), handle: StatusHandler.respond),
+    Endpoint(
       id: "listQueues", method: .get, path: "/v1/queues", access: .token,
       summary: "The queues that this server has and the token may read.",
       answers: [Answer(status: 200, meaning: "The queues.", contents: json("QueueList"))] + refusals(), handle: QueueHandlers.list),
@@ -313,6 +322,7 @@ enum Endpoints {
           Sluice \(call.server.version)
 
           GET  /v1/queues                                          the queues
+          GET  /v1/status                                          how they and their pipelines are
           PUT  /v1/queues/{queue}/consumers/{name}                 make a consumer
           GET  /v1/queues/{queue}/records?consumer=NAME&wait=20s   pull
           GET  /v1/queues/{queue}/stream?offset=newest             follow

@@ -32,11 +32,12 @@ public struct SiteRule: Sendable {
           "the request is for the host '\(host.prefix(100))', and a server without tokens answers only as localhost, 127.0.0.1 or [::1]; use one of them, or give the server tokens"
       )
     }
-    guard checksSite, Self.mayChangeState(request), Self.isCrossSite(request) else { return nil }
+    // Of places among those who listen there are only so many.
+    guard checksSite, Self.mayChangeState(request) || request.headerFields.acceptsEvents, Self.isCrossSite(request) else { return nil }
     return RequestRefusal(
       status: .forbidden, code: "cross_site", title: "Sent by a page of another site",
       detail:
-        "a web page of another origin sent this request, and it could change something; send it from a program, or from the server's own page"
+        "a web page of another origin sent this request, and it could change something or take a place among the listeners; send it from a program, or from the server's own page"
     )
   }
 

@@ -6,6 +6,7 @@ internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import PipelineRuntime
+internal import QueueServer
 internal import SegmentQueue
 internal import StandardInputSource
 internal import SyslogSource
@@ -30,7 +31,14 @@ struct SourceContext {
 /// A kind of source. Making one opens no file, but binds sockets: a port in use must be an error before anything runs.
 struct SourceComponent: Component {
   let type: String
-  let make: @Sendable (SourceContext) throws -> any Source
+  let make: @Sendable (SourceContext) throws -> MadeSource
+}
+
+/// A source, and what it tells of itself beside what all sources do.
+struct MadeSource {
+  var source: any Source
+  /// The files that it reads; nil where it reads none.
+  var files: (@Sendable () -> SourceFacts.Files)?
 }
 
 /// What a sink is made from.
@@ -70,7 +78,8 @@ private let fileTail = SourceComponent(type: "file") { context in
   }
   configuration.rescanInterval = file.rescan
   configuration.once = context.once
-  return try FileTailSource(configuration)
+  let source = try FileTailSource(configuration)
+  return MadeSource(source: source) { SourceFacts.Files(source.files(limit: SourceFacts.Files.most)) }
 }
 
 private let syslog = SourceComponent(type: "syslog") { context in
@@ -84,13 +93,14 @@ private let syslog = SourceComponent(type: "syslog") { context in
   do throws(SyslogSourceError) { try source.bind() } catch {
     throw CommandFailure(error.code == .invalidAddress ? .usage : .failure, error.description)
   }
-  return source
+  return MadeSource(source: source)
 }
 
 private let standardInput = SourceComponent(type: "stdin") { context in
   guard case .standardInput(let input) = context.definition.kind else { throw Mismatch() }
-  return StandardInputSource(
-    StandardInputSource.Configuration(name: context.definition.name, maxLineBytes: input.maxLineBytes, logger: context.logger))
+  return MadeSource(
+    source: StandardInputSource(
+      StandardInputSource.Configuration(name: context.definition.name, maxLineBytes: input.maxLineBytes, logger: context.logger)))
 }
 
 // MARK: Sinks

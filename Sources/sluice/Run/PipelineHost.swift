@@ -70,7 +70,7 @@ final class PipelineHost: Sendable {
         queue: queue, sources: parts.sources, sinks: parts.sinks.map { makeSink in makeSink(queue) },
         deadLetters: { create in try DeadLetters.open(for: queue, create: create, notify: notices) }, logger: logger)
       state.withLock { $0.hosted.append(Hosted(definition: pipeline, queue: queue, runner: runner)) }
-      server.serve(queue, runner)
+      server.serve(queue, runner, parts.facts)
       reportStart(pipeline, queue)
     }
   }
@@ -84,20 +84,24 @@ final class PipelineHost: Sendable {
 
   /// The sources, sockets bound, and what makes the sinks once the queue is open.
   private func parts(of pipeline: PipelineDefinition, endsWithReader: Bool, mostOpenFiles: Int) throws -> (
-    sources: [SourcePlan], sinks: [(SegmentQueue) -> SinkPlan]
+    sources: [SourcePlan], sinks: [(SegmentQueue) -> SinkPlan], facts: PipelineParts
   ) {
     let logger = componentLogger(pipeline)
     do {
+      var facts = PipelineParts()
       let sources = try pipeline.sources.map { definition in
         let component = Components.sources[definition.kind.type]
-        let source = try component.make(SourceContext(definition: definition, once: once, mostOpenFiles: mostOpenFiles, logger: logger))
-        return SourcePlan(name: definition.name, source: source, whenFull: WhenFull(definition.whenFull))
+        let made = try component.make(SourceContext(definition: definition, once: once, mostOpenFiles: mostOpenFiles, logger: logger))
+        facts.sourceTypes[definition.name] = definition.kind.type
+        facts.files[definition.name] = made.files
+        return SourcePlan(name: definition.name, source: made.source, whenFull: WhenFull(definition.whenFull))
       }
       let sinks = try pipeline.sinks.map { definition in
         let context = SinkContext(definition: definition, onReaderGone: { [self] in readerIsGone(endsRun: endsWithReader) }, logger: logger)
+        facts.sinkTypes[definition.name] = definition.kind.type
         return try Components.sinks[definition.kind.type].check(context)
       }
-      return (sources: sources, sinks: sinks)
+      return (sources: sources, sinks: sinks, facts: facts)
     } catch let failure as CommandFailure {
       throw CommandFailure(failure.code, "\(pipeline.file): \(failure.message)")
     } catch {

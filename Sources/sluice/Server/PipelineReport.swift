@@ -11,6 +11,27 @@ enum PipelineReport {
         uniqueKeysWithValues: status.forecasts.compactMap { forecast in forecast.timeUntilLoss.map { (forecast.name, $0.seconds) } }))
   }
 
+  /// What goes on in a pipeline, or around a queue that none runs (no parts).
+  static func activity(_ status: PipelineStatus, _ parts: PipelineParts?, now: ContinuousClock.Instant) -> QueueActivity {
+    var activity = QueueActivity()
+    activity.forecasts = forecasts(status)
+    activity.fillsBecauseOf = status.fillsBecauseOf
+    activity.recordsPerSecond = status.recordsPerSecond
+    activity.bytesPerSecond = status.bytesPerSecond
+    for forecast in status.forecasts {
+      var consumer = QueueActivity.Consumer()
+      consumer.recordsPerSecond = forecast.recordsPerSecond
+      consumer.bytesPerSecond = forecast.bytesPerSecond
+      consumer.lagBytesPerSecond = forecast.lagBytesPerSecond
+      consumer.lossCause = forecast.lossCause?.rawValue
+      activity.consumers[forecast.name] = consumer
+    }
+    guard let parts else { return activity }
+    activity.sources = status.sources.map { SourceFacts($0, parts, now: now) }
+    activity.sinks = status.sinks.map { SinkFacts($0, parts, now: now) }
+    return activity
+  }
+
   /// A check for each source and sink.
   static func checks(_ runners: [PipelineRunner]) -> [HealthCheck] {
     runners.map { $0.status() }.flatMap { status in

@@ -78,10 +78,12 @@ final class ServerHost: Sendable {
   }
 
   /// Serves a queue, with what its pipeline's runner knows of it.
-  func serve(_ queue: SegmentQueue, _ runner: PipelineRunner) {
+  /// - Parameter parts: the pipeline's parts; nil where none runs.
+  func serve(_ queue: SegmentQueue, _ runner: PipelineRunner, _ parts: PipelineParts? = nil) {
     runners.add(runner)
     var attachments = Attachments()
     attachments.forecasts = { PipelineReport.forecasts(runner.status()) }
+    attachments.activity = { PipelineReport.activity(runner.status(), parts, now: .now) }
     attachments.deadLetterQueue = { runner.deadLetters.queue }
     attachments.deadLetterFacts = {
       try await runner.deadLetters.facts().sinks.map { Attachments.DeadLetterFacts(sink: $0.name, kept: $0.kept, pending: $0.putBack) }
