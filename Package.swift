@@ -38,10 +38,10 @@ extension Target.Dependency {
 /// A component is one folder under Sources, one under Tests, and one line below. `testFiles` are not compiled: tests read them where they are.
 func component(
   _ name: String, _ dependencies: [Target.Dependency] = [], tests: [Target.Dependency] = [], testFiles: [String] = [],
-  linker: [LinkerSetting] = []
+  linker: [LinkerSetting] = [], resources: [Resource] = []
 ) -> [Target] {
   [
-    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings, linkerSettings: linker),
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings, linkerSettings: linker),
     .testTarget(
       name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies + tests, exclude: testFiles,
       swiftSettings: swiftSettings),
@@ -79,7 +79,7 @@ if !librariesOnly {
       .hummingbird,
       .hummingbirdCore, .httpTypes,
       .httpTypesNIO, .serviceLifecycle, .crypto, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .systemPackage, .logging,
-    ], tests: [.asyncHTTPClient, .nioEmbedded, .nioHTTPCompression])
+    ], tests: [.asyncHTTPClient, .nioEmbedded, .nioHTTPCompression], resources: [.embedInCode("Page/assets")])
   targets += component(
     "QueueClient", ["CBlockCodec", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
     tests: ["QueueServer", "SegmentQueue"])

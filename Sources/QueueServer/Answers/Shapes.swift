@@ -66,6 +66,7 @@ struct ConsumerShape: Encodable {
     var acknowledgedAhead: Int
     var maxDeliveries: Int
   }
+
   /// Only in the status, which is looked at again and again.
   var recordsPerSecond: Double?
   var bytesPerSecond: Double?

@@ -21,6 +21,7 @@ enum MetricsHandler {
       text.add(
         "sluice_http_streams", .gauge, "Open streams.",
         server.shelf.all.map { Sample(server.metrics.openStreams(of: $0.name), ("queue", $0.name)) })
+      text.add("sluice_http_status_listeners", .gauge, "Clients that are told the status each second.", [Sample(server.status.count)])
       text.add(
         "sluice_http_response_memory_bytes", .gauge, "Answers that clients have not read yet.", [Sample(server.budget.inUse)])
       server.metrics.write(to: &text)

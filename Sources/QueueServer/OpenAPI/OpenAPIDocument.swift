@@ -95,6 +95,7 @@ private enum Schemas {
           "Events, each one JSON object with a 'type': records {first, next, lag, lines}, gap {first, next, reason, records, bytes}, heartbeat {next, lag}, end {next, code, detail}, error {status, code, detail}.",
       ],
       "Bytes": ["type": "string", "format": "binary"],
+      "Page": ["type": "string", "description": "An HTML document that loads nothing else."],
       "Events": ["type": "string", "description": "Server-Sent Events, each with one line of JSON as its data."],
       "Records": ["type": "array", "description": "Records: a JSON value as it is, anything else as a string.", "items": [String: Any]()],
       "OpenAPI": ["type": "object"],

@@ -315,14 +315,19 @@ enum Endpoints {
           body: ResponseBody(byteBuffer: .init(string: OpenAPIDocument.text(of: all, version: call.server.version))))
       }),
     Endpoint(
-      id: "index", method: .get, path: "/", access: .open, summary: "Where to begin.",
-      answers: [Answer(status: 200, meaning: "A few lines of text.", contents: [("text/plain; charset=utf-8", "Lines")])] + refusals(),
+      id: "index", method: .get, path: "/", access: .open, summary: "The status page for browsers; for others where to begin.",
+      answers: [
+        Answer(
+          status: 200, meaning: "With Accept: text/html the status page, else a few lines of text.",
+          contents: [("text/plain; charset=utf-8", "Lines"), ("text/html; charset=utf-8", "Page")])
+      ] + refusals(),
       handle: { call in
+        if call.request.headers.acceptsPages { return StatusPage.respond(call) }
         let text = """
           Sluice \(call.server.version)
 
           GET  /v1/queues                                          the queues
-          GET  /v1/status                                          how they and their pipelines are
+          GET  /v1/status                                          how they and their pipelines are; a browser shows it at /
           PUT  /v1/queues/{queue}/consumers/{name}                 make a consumer
           GET  /v1/queues/{queue}/records?consumer=NAME&wait=20s   pull
           GET  /v1/queues/{queue}/stream?offset=newest             follow
@@ -332,7 +337,8 @@ enum Endpoints {
 
           """
         return Response(
-          status: .ok, headers: [.contentType: "text/plain; charset=utf-8"], body: ResponseBody(byteBuffer: .init(string: text)))
+          status: .ok, headers: [.contentType: "text/plain; charset=utf-8", .vary: "Accept"],
+          body: ResponseBody(byteBuffer: .init(string: text)))
       }),
   ]
 

@@ -29,7 +29,11 @@ enum StatusHandler {
   }
 
   private static func headers(_ type: String) -> HTTPFields {
-    [.contentType: type, .vary: "Accept", .crossOriginResourcePolicy: "same-origin"]
+    [
+      .contentType: type, .vary: "Accept", .crossOriginResourcePolicy: "same-origin",
+      // nginx would keep events until its buffer is full.
+      .init("X-Accel-Buffering")!: "no",
+    ]
   }
 }
 
@@ -45,6 +49,9 @@ extension Call {
 extension HTTPFields {
   /// The client takes Server-Sent Events.
   var acceptsEvents: Bool { self[values: .accept].contains { $0.lowercased().contains("text/event-stream") } }
+
+  /// The client shows pages: a browser.
+  var acceptsPages: Bool { self[values: .accept].contains { $0.lowercased().contains("text/html") } }
 }
 
 extension HTTPField.Name {
