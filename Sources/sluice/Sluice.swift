@@ -17,8 +17,8 @@ struct Sluice: AsyncParsableCommand {
       \(ExitCode.table)
       """,
     subcommands: [
-      RunCommand.self, ServeCommand.self, CheckCommand.self, PushCommand.self, PullCommand.self, QueueCommand.self, TokenCommand.self,
-      DemoCommand.self, VersionCommand.self,
+      RunCommand.self, ServeCommand.self, CheckCommand.self, PushCommand.self, PullCommand.self, TopCommand.self, QueueCommand.self,
+      TokenCommand.self, DemoCommand.self, VersionCommand.self,
     ])
 
   /// Reads a command line. `--drain` may stand alone or with a value; a value is only ever joined to it, so that `--drain FILE` means

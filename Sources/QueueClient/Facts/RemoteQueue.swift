@@ -74,6 +74,14 @@ public struct RemoteConsumer: Sendable, Hashable, Codable {
   public var failure: String?
   /// Its ranges on loan and back; nil where it has a cursor that is committed.
   public var leases: RemoteLeases?
+  /// Records a second by which its cursor goes on; only in a status, and nil before that was measured.
+  public var recordsPerSecond: Double?
+  /// The same in bytes of lines.
+  public var bytesPerSecond: Double?
+  /// By how many bytes of lines a second its lag grows; negative while it catches up. Only in a status.
+  public var lagBytesPerSecond: Double?
+  /// The rule by which it will lose records. Only in a status.
+  public var lossCause: String?
 
   enum CodingKeys: String, CodingKey {
     case name, kind, mode, cursor, hold, failure, leases
@@ -84,6 +92,10 @@ public struct RemoteConsumer: Sendable, Hashable, Codable {
     case lostBytes = "lost_bytes"
     case silentSeconds = "silent_seconds"
     case secondsUntilLoss = "seconds_until_loss"
+    case recordsPerSecond = "records_per_second"
+    case bytesPerSecond = "bytes_per_second"
+    case lagBytesPerSecond = "lag_bytes_per_second"
+    case lossCause = "loss_cause"
   }
 }
 
