@@ -218,7 +218,7 @@ const queues = {
     text(".lag-bytes", consumer.lag_records > 0 ? format.bytes(consumer.lag_bytes) : "");
     const loses = consumer.seconds_until_loss;
     text(".loss", loses === undefined ? "–" : loses === 0 ? "now" : format.duration(loses));
-    // A long key may break behind its hyphens of sorts, and nowhere else.
+    // A long key may break behind its underscores, and nowhere else.
     text(".loss-cause", loses === undefined ? "" : `by ${(consumer.loss_cause ?? "retention").replaceAll("_", "_\u200B")}`);
     setState(row.querySelector(".loss"), loses === undefined ? undefined : loses < 600 ? "bad" : "warn");
     if (loses < queues.attentionSeconds) {
