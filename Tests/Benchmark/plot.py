@@ -53,7 +53,7 @@ class Axes:
         self.picture, self.left, self.top, self.width, self.height = picture, left, top, width, height
         self.x, self.y, self.x_log = x, y, x_log
         picture.text(left, top - 12, title, bold=True)
-        for value in self.ticks(x, width / 70, x_log):
+        for value in self.ticks(x, width / 55, x_log):
             at = self.at_x(value)
             picture.add(f'<path class="grid" d="M{at:.1f} {top}V{top + height}"/>')
             picture.text(at, top + height + 18, number(value), "faint", "middle", 12)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs `sluice demo` and writes the page of its results: the plots, and the tables between the page's markers.
 
-    python3 Tests/Benchmark/scenarios.py [--only SCENARIO ...] [--results FILE] [--sluice PATH]
+    python3 Tests/Benchmark/scenarios.py [--only SCENARIO ...] [--results FILE [--redraw]] [--sluice PATH]
 
 With --results the figures are kept in FILE, and of scenarios that are not run now they are taken from there.
 """
@@ -47,7 +47,7 @@ def slow_consumer(document):
         seconds = series["seconds"]
         lines = Axes(picture, left, 46, 330, 290, (0, seconds[-1]), (0, max(series["produced_bytes"]) / MB * 1.12), "", "lines, MB", f"overflow: {part['overflow']}")
         if part["seconds_to_bound"] is not None:
-            lines.down(part["seconds_to_bound"], "the queue is at its bound", 160)
+            lines.down(part["seconds_to_bound"], "the queue is at its bound", 160 if part["overflow"] == "wait" else 16)
         produced, received = ([value / MB for value in series[name]] for name in ("produced_bytes", "received_bytes"))
         lines.line(seconds, produced, "a")
         lines.line(seconds, received, "b")
@@ -143,11 +143,15 @@ def offline(document):
         top = max(range(len(values)), key=values.__getitem__)
         lag.label(seconds[top], values[top], f"{one['name']}, hold: {one['hold']}", kinds[one["name"]], dx=8, dy=-8)
         if one["first_loss_at_seconds"] is not None:
-            lag.down(one["first_loss_at_seconds"], f"{one['name']} loses its first", 214)
+            lag.down(one["first_loss_at_seconds"], "")
+            words = [f"{one['name']} loses its first", f"at {one['first_loss_at_seconds']:.1f} s"]
+            right = one["first_loss_at_seconds"]
             if one["estimate"]:
-                lag.down(one["estimate"]["loss_at_seconds"], "", 210)
-                lag.label(max(one["first_loss_at_seconds"], one["estimate"]["loss_at_seconds"]), 0, f"estimated at {one['estimate']['at_seconds']:.1f} s: {one['estimate']['loss_at_seconds']:.1f} s", "faint", dx=5, dy=-56)
-                lag.label(max(one["first_loss_at_seconds"], one["estimate"]["loss_at_seconds"]), 0, f"was: {one['first_loss_at_seconds']:.1f} s", "faint", dx=5, dy=-40)
+                lag.down(one["estimate"]["loss_at_seconds"], "")
+                words += [f"estimated: {one['estimate']['loss_at_seconds']:.1f} s", f"(at {one['estimate']['at_seconds']:.1f} s)"]
+                right = max(right, one["estimate"]["loss_at_seconds"])
+            for row, line in enumerate(words):
+                lag.label(right, 0, line, "faint", dy=16 * row - 106)
     rate = Axes(picture, 80, 380, 760, 70, (0, span), (0, document["settings"]["bytes_per_second"] / MB * 1.6), "", "MB/s", "what is produced")
     rates = [(b - a) / (t - s) / MB for s, t, a, b in zip(seconds, seconds[1:], series["produced_bytes"], series["produced_bytes"][1:]) if t - s > 0.1]
     ends = [t for s, t in zip(seconds, seconds[1:]) if t - s > 0.1]
