@@ -49,9 +49,9 @@ class History {
     return path;
   }
 
-  /** The area under the line, each stretch of it by itself. */
-  area(now, largest) {
-    return this.line(now, largest)
+  /** The area under a line, each stretch of it by itself. */
+  static area(line) {
+    return line
       .split("M")
       .filter((stretch) => stretch.includes("L"))
       .map((stretch) => {

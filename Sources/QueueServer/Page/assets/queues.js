@@ -115,9 +115,10 @@ const queues = {
     const largest = Math.max(ins.largest, outs.largest);
     const scale = Math.max(largest, queues.leastRate);
     const plot = part(".rates");
-    plot.querySelector(".line.in").setAttribute("d", ins.line(time, scale));
+    const line = ins.line(time, scale);
+    plot.querySelector(".line.in").setAttribute("d", line);
     plot.querySelector(".line.out").setAttribute("d", outs.line(time, scale));
-    plot.querySelector(".area").setAttribute("d", ins.area(time, scale));
+    plot.querySelector(".area").setAttribute("d", History.area(line));
     setText(plot.querySelector(".scale"), format.byteRate(scale));
     plot.querySelector("svg").setAttribute(
       "aria-label", `Rates of the last 10 minutes: now ${format.byteRate(queue.bytes_per_second)} in and ${format.byteRate(outBytes)} out, at most ${format.byteRate(largest)}`);
@@ -232,8 +233,9 @@ const queues = {
     history.add(time, consumer.lag_bytes);
     const largest = history.largest;
     const plot = row.querySelector(".plot");
-    plot.querySelector(".line").setAttribute("d", history.line(time, Math.max(largest, queues.leastLag)));
-    plot.querySelector(".area").setAttribute("d", history.area(time, Math.max(largest, queues.leastLag)));
+    const line = history.line(time, Math.max(largest, queues.leastLag));
+    plot.querySelector(".line").setAttribute("d", line);
+    plot.querySelector(".area").setAttribute("d", History.area(line));
     setText(plot.querySelector(".scale"), largest > 0 ? `max ${format.bytes(largest).replace(" ", "\u00a0")}` : "no lag");
     plot.querySelector("svg").setAttribute(
       "aria-label", `Lag of ${consumer.name} in the last 10 minutes: now ${format.bytes(consumer.lag_bytes)}, at most ${format.bytes(largest)}`);
