@@ -195,6 +195,30 @@ def stalled(t):
     t.note(f"{most / MIB:.0f} MiB of answers at most for 100 that stopped")
 
 
+@test("clients that ask for a backlog all at once and don't read cost an event each, however much there is")
+def stalled_at_once(t):
+    server = served.serve(t)
+    lines = [line.hex().encode() for line in (t.random.randbytes(100) for _ in range(150_000))]
+    for first in range(0, len(lines), 10_000):
+        server.pushed(lines[first:first + 10_000])
+    before = server.process.status("VmRSS")
+    stalled = []
+    t.later(lambda: close_all(stalled))
+    for _ in range(200):
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.connect((server.host, server.port))
+        one.sendall(f"GET {server.path('/stream', offset='oldest')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        stalled.append(one)
+    t.until("each to have begun", lambda: all(one.recv(1, socket.MSG_PEEK) for one in stalled), alive=server.process)
+    # Until nothing more goes into the kernel's buffers.
+    sent = []
+    t.until("them to stall", lambda: sent.append(server.metric("sluice_http_delivered_bytes_total")) or (time.sleep(0.5) or len(sent) > 2 and sent[-1] == sent[-3]))
+    used = server.process.status("VmHWM") - before
+    t.true(used < 200 * MIB, f"200 stalled streams of 300 KiB an event take less than 200 MiB, found {used / MIB:.0f}")
+    t.note(f"{used / MIB:.0f} MiB for 200 streams, {sent[-1] / MIB:.0f} MiB of lines sent")
+
+
 @test("a stop isn't held up by streams whose clients have stopped reading")
 def stop_with_stalled(t):
     server = served.serve(t)

@@ -51,6 +51,7 @@ enum LeaseOperations {
           try body(consumer, lease)
         } else if LeaseLetters.isOne(text), let letters = served.attachments.leaseLetters {
           try bodyOfLetters(letters, text, name)
+          consumer.wakeWaiting()
         } else {
           throw QueueError(.leaseLost, "'\(text.prefix(96))' is no lease as Sluice-Lease gives one")
         }

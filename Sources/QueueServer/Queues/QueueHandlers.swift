@@ -69,7 +69,11 @@ enum QueueHandlers {
         "no sink '\(sink.prefix(64))' of the queue '\(served.name)' has set anything aside"
           + (known.isEmpty ? "" : "; these have: \(known.joined(separator: ", "))"))
     }
-    do { return JSONAnswer.response(Done(sink: sink, records: try await putBack(sink)), status: .accepted) } catch let error as QueueError {
+    do {
+      let records = try await putBack(sink)
+      if let consumer = try? served.queue.knownConsumer(sink), consumer.kind == .lease { consumer.wakeWaiting() }
+      return JSONAnswer.response(Done(sink: sink, records: records), status: .accepted)
+    } catch let error as QueueError {
       throw Problem(error, of: served.name)
     }
   }

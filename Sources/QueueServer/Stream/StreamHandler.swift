@@ -65,8 +65,9 @@ struct StreamHandler: Sendable {
           try await write(event, to: &writer)
           server.metrics.delivered(records: event.recordCount, bytes: event.byteCount, of: served.name)
           (place, sentAt) = (event.next, .now)
-          // Nothing, but it suspends while the client takes nothing: only then the next is read.
-          try await writer.write(ByteBuffer())
+          // Only then the next is read. Until then this one counts in the memory of answers.
+          try await call.context.untilSent()
+          withExtendedLifetime(event) {}
         case .nothing(let here, let end):
           place = here
           if queue.isClosing { break sending }

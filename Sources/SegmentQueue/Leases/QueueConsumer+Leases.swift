@@ -344,6 +344,9 @@ extension QueueConsumer {
     }
   }
 
+  /// Whoever waits for a lease looks again: there is something to lend that the queue doesn't know of.
+  public func wakeWaiting() { leasesChanged.signal() }
+
   // MARK: Settings and facts
 
   /// Changes after how many deliveries a range is set aside; 0 for never. Blocking; durable on return.
