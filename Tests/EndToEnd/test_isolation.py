@@ -1,5 +1,7 @@
 """A slow, hung or dead consumer slows nobody else."""
 
+import base64
+
 import corpus
 from corpus import hard_lines
 from endpoints import Endpoint, HangingEndpoint
@@ -92,3 +94,22 @@ def endpoint_at(port):
         return Endpoint(port=port)
     except OSError:
         return None
+
+
+@test("nothing is deleted for a new sink's want of a place: sources wait until its cursor is on the disk, however long the disk takes")
+def slow_cursor(t):
+    t.write("in.log", b"".join(base64.b64encode(t.random.randbytes(300)) + b"\n" for _ in range(60_000)))
+    with open(t.write("nothing", b""), "rb") as nothing:
+        t.sluice("push", "q", "--create", stdin=nothing)
+    t.pipeline("""
+queue: { path: q, max_size: 8MiB, min_free_disk: 1MiB }
+sources: { app: { type: file, paths: [in.log] } }
+sinks: { copy: { type: file, path: out.log } }
+""")
+    # The rename that gives the cursor its name takes seconds.
+    slow = (t.program("strace"), "-f", "-o", t.path("strace.out"), "-P", t.path("q/consumers"), "-e", "trace=rename,renameat,renameat2",
+            "-e", "inject=rename,renameat,renameat2:delay_enter=2000000:when=1")
+    t.run("--once", "--drain", prefix=slow)
+    t.contains(t.read("strace.out").decode(), "(DELAYED)", "what strace did")
+    t.equal(t.consumer("copy")["lost_records"], 0, "records that the sink lost")
+    t.same("in.log", "out.log")

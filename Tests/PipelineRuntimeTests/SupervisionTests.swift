@@ -107,6 +107,19 @@ import Testing
     await queue.close()
   }
 
+  @Test func `every sink has its place before a source begins, so that nothing goes before it was read`() async throws {
+    let fixture = RunFixture()
+    let queue = try fixture.open()
+    let names = (0..<30).map { "sink-\($0)" }.sorted()
+    let found = Watched([String]?.none)
+    let looking = ScriptedSource([]) { _, _ in found.change { $0 = queue.consumerNames } }
+    let sinks = names.map { plan(ScriptedSink(), $0) }
+    let outcome = await fixture.runner(queue, sources: [SourcePlan(name: "source", source: looking)], sinks: sinks).run(until: .sourcesEnd)
+    #expect(outcome.ending == .sourcesEnded)
+    #expect(found.value == names)
+    await queue.close()
+  }
+
   @Test func `a stop ends a run whose sources have ended while the queue is full`() async throws {
     var fixture = RunFixture()
     fixture.options.maxSize = 400 << 10

@@ -84,6 +84,7 @@ public final class PipelineRunner: Sendable {
         try? await clock.sleep(until: clock.now + .seconds(1))
       }
     }
+    await placeSinks()
     let sinkTask = Task { await runSinks() }
     let sourceTask = Task { await runSources() }
     let reached = await reach(ending)
@@ -96,6 +97,14 @@ public final class PipelineRunner: Sendable {
   }
 
   // MARK: Parts
+
+  /// Sees to it that each sink has its place in the queue before the first record comes: what nobody holds is deleted for want of space, and
+  /// a source may fill a small queue sooner than a slow disk has a new sink's cursor. One that can't be made now is tried again by its sink.
+  private func placeSinks() async {
+    await ThreadExecutor.run(named: "sinks") { [queue, sinks] in
+      for plan in sinks { _ = try? queue.consumer(plan.name, kind: .sink, startAt: plan.startAt, hold: plan.hold) }
+    }
+  }
 
   private func runSources() async {
     await withTaskGroup(of: SourceFailure?.self) { group in
