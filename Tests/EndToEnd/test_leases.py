@@ -67,7 +67,7 @@ def modes(t):
         ("another mode", server.send_json("PUT", server.path("/consumers/nightly"), {"mode": "lease"}), (409, "wrong_mode")),
         ("the other mode", server.send_json("PUT", server.path("/consumers/load"), {"mode": "cursor"}), (409, "wrong_mode")),
         ("a mode that isn't", server.send_json("PUT", server.path("/consumers/x"), {"mode": "loan"}), (422, "unsupported_mode")),
-        ("deliveries of a cursor", server.send_json("PUT", server.path("/consumers/x"), {"max_deliveries": 3}), (400, "bad_body")),
+        ("deliveries of a cursor", server.send_json("PUT", server.path("/consumers/x"), {"max_deliveries": 3}), (422, "unsupported_mode")),
         ("too many deliveries", server.send_json("PUT", server.path("/consumers/x"), {"mode": "lease", "max_deliveries": 1001}), (400, "bad_body")),
         ("nobody's", lease(server, "nobody"), (404, "unknown_consumer")),
         ("too short", lease(server, duration="10ms"), (400, "bad_parameter")),

@@ -166,7 +166,9 @@ enum ConsumerHandlers {
 
   private static func checkMode(of wish: Wish, _ kind: ConsumerKind) throws(Problem) {
     if wish.maxDeliveries != nil, kind != .lease {
-      throw Problem.badBody("max_deliveries: only a consumer of leases counts deliveries; give \"mode\": \"lease\"")
+      throw Problem(
+        .unprocessableContent, "unsupported_mode",
+        "max_deliveries: only a consumer of leases counts deliveries; give \"mode\": \"lease\"")
     }
   }
 
