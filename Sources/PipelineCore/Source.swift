@@ -26,8 +26,25 @@ public protocol RecordOutput: Sendable {
   /// written later.
   func recordGap(_ gap: Gap)
 
+  /// Records a loss in order, behind everything written before, with the checkpoints that cover it: both become durable together, or
+  /// neither does.
+  ///
+  /// For sources that learn of a loss from their input itself, and would learn of it again, and count it twice, if only one of the two
+  /// were kept.
+  @discardableResult
+  func writeGap(_ gap: Gap, checkpoints: [CheckpointChange]) async throws -> Acknowledgement
+
   /// The values that a stream's checkpoint had earlier, newest first, as far as the kept segments tell. Reads headers from disk.
   func earlierCheckpoints(of stream: UInt32) async throws -> [[UInt8]]
+}
+
+extension RecordOutput {
+  /// For outputs that keep no checkpoints: the loss is told as any other.
+  @discardableResult
+  public func writeGap(_ gap: Gap, checkpoints: [CheckpointChange]) async throws -> Acknowledgement {
+    recordGap(gap)
+    return try await write(RecordBatch(), checkpoints: checkpoints)
+  }
 }
 
 /// The promise of a write.

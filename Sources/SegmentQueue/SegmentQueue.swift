@@ -243,6 +243,23 @@ public final class SegmentQueue: Sendable {
     return ticket
   }
 
+  /// Puts a loss into the lane as a block of its own, behind what its source has written.
+  func enqueueGap(_ gap: Gap, _ changes: [CheckpointChange], from writer: SourceWriter) -> AppendTicket {
+    let now = clock.monotonic()
+    var merged: [UInt32: CheckpointChange] = [:]
+    for change in changes { WriteState.merge(change, into: &merged) }
+    let pending = PendingBlock(gap, source: writer.id, checkpoints: WriteState.entries(merged, source: writer.id))
+    let closed = monitor.withLock { state in
+      let closed = state.close(writer.id, now: now)
+      state.lane.append(pending)
+      Self.countLoss(gap, in: &state)
+      return closed
+    }
+    if let closed { compress(closed) }
+    laneChanged.signal()
+    return AppendTicket(promise: pending.promise, queue: self, place: 0, count: 0)
+  }
+
   private static func entryByteCount(_ change: CheckpointChange) -> Int {
     switch change {
     case .set(_, let identity, let value): 17 + (identity?.count ?? 0) + value.count
@@ -270,6 +287,10 @@ public final class SegmentQueue: Sendable {
     let key = WriteState.GapKey(source: source, reason: gap.reason)
     state.pendingGaps[key] = state.pendingGaps[key].map { $0.merging(gap) } ?? gap
     if state.gapsDue == nil { state.gapsDue = now + 1_000_000_000 }
+    countLoss(gap, in: &state)
+  }
+
+  private static func countLoss(_ gap: Gap, in state: inout WriteState) {
     var known = state.lossesSinceOpening[gap.reason] ?? (0, 0)
     known.records += gap.records
     known.bytes += gap.bytes

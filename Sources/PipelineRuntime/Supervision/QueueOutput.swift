@@ -33,6 +33,14 @@ public struct QueueOutput: RecordOutput {
     progress?.change { $0.lostRecords += gap.records }
   }
 
+  /// See ``RecordOutput/writeGap(_:checkpoints:)``.
+  @discardableResult
+  public func writeGap(_ gap: Gap, checkpoints: [CheckpointChange]) async throws -> Acknowledgement {
+    let ticket = try await writer.writeGap(gap, checkpoints: checkpoints)
+    progress?.change { $0.lostRecords += gap.records }
+    return Acknowledgement { try await ticket.durableUnlessCancelled() }
+  }
+
   /// See ``RecordOutput/earlierCheckpoints(of:)``. Blocks the source's own thread.
   public func earlierCheckpoints(of stream: UInt32) async throws -> [[UInt8]] { try writer.earlierCheckpoints(of: stream) }
 }

@@ -45,12 +45,12 @@ final class PendingBlock: @unchecked Sendable {  // immutable but for the fields
     if case .lines(let lines) = content { byteCount = lines.count } else { byteCount = 0 }
   }
 
-  /// A loss as an entry of the log.
-  convenience init(_ gap: Gap, source: UInt32) {
+  /// A loss as an entry of the log, with the checkpoints that cover it.
+  convenience init(_ gap: Gap, source: UInt32, checkpoints: [BlockEntry] = []) {
     self.init(
       .gap(offsets: 1),
       BlockFacts(
-        source: source, recordCount: 1, firstTime: gap.firstTime, lastTime: gap.lastTime, flags: [], entries: [.gap(gap)]),
+        source: source, recordCount: 1, firstTime: gap.firstTime, lastTime: gap.lastTime, flags: [], entries: [.gap(gap)] + checkpoints),
       whenFull: .wait)
   }
 

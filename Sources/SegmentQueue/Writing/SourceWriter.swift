@@ -42,6 +42,14 @@ public final class SourceWriter: Sendable {
     queue.addGap(gap, source: id)
   }
 
+  /// Writes a loss as an entry of its own, behind everything that the source wrote before, together with the checkpoints that cover it: both
+  /// become durable or neither does. Suspends as ``write(_:checkpoints:)`` does, and is never dropped for want of room: it waits.
+  @discardableResult
+  public func writeGap(_ gap: Gap, checkpoints: [CheckpointChange]) async throws -> AppendTicket {
+    try await queue.admit(0, whenFull: .wait)
+    return queue.enqueueGap(gap, checkpoints, from: self)
+  }
+
   /// The values that a stream's checkpoint had earlier, newest first, as far as the kept segments tell. Blocking: reads headers from the
   /// disk.
   public func earlierCheckpoints(of stream: UInt32) throws(QueueError) -> [[UInt8]] {
