@@ -1,8 +1,13 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 /// Set to leave out everything that needs SwiftNIO (the HTTP sink and the `sluice` command): sanitizer and fuzzer runs build in seconds that way.
 let librariesOnly = Context.environment["SLUICE_LIBRARIES_ONLY"] == "1"
+
+/// NATS's C client is there (Debian's libnats-dev): then `type: jetstream` works. `SLUICE_WITHOUT_NATS=1` leaves it out all the same.
+let hasNATS =
+  Context.environment["SLUICE_WITHOUT_NATS"] != "1" && FileManager.default.fileExists(atPath: "/usr/include/nats/nats.h")
 
 /// Set to add the targets of `Tests/Fuzz`, which only `Tests/Fuzz/run.py` builds: each needs libFuzzer's `main`.
 let fuzzing = Context.environment["SLUICE_FUZZ"] == "1"
@@ -68,6 +73,11 @@ targets += component("PipelineConfiguration", ["PipelineCore", "CPatterns", .yam
 targets += component(
   "PipelineRuntime", ["PipelineCore", "RecordBlocks", "SegmentQueue", "DurableFiles", "CLinux", .systemPackage, .logging])
 
+if hasNATS {
+  targets.append(.systemLibrary(name: "CNATS", providers: [.apt(["libnats-dev"])]))
+  targets += component("JetStream", ["PipelineCore", "RecordBlocks", "CNATS", .logging])
+}
+
 if !librariesOnly {
   targets += component(
     "HTTPSink", ["PipelineCore", "RecordBlocks", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .logging],
@@ -91,7 +101,7 @@ if !librariesOnly {
         "HTTPSink", "PipelineConfiguration", "PipelineRuntime", "QueueServer", "QueueClient", "CLinux", "CPatterns", .argumentParser,
         .crypto,
         .logging, .systemPackage,
-      ], swiftSettings: swiftSettings),
+      ] + (hasNATS ? ["JetStream"] : []), swiftSettings: swiftSettings + (hasNATS ? [.define("JETSTREAM")] : [])),
     .testTarget(
       name: "sluiceTests",
       dependencies: ["sluice", "QueueClient", "DurableFiles", "TestSupport", .argumentParser, .logging, .systemPackage],

@@ -16,7 +16,7 @@ import Testing
         "b.yaml:1:1: sources: a pipeline needs at least one source",
         "missing.yaml: cannot read the file: No such file or directory",
         "a.yaml:1:1: unknown key 'quue' at the top level; did you mean 'queue'?",
-        "a.yaml:2:24: sources.in.type: expected file, syslog or stdin, got 'stdn'; did you mean 'stdin'?",
+        "a.yaml:2:24: sources.in.type: expected file, syslog, stdin or jetstream, got 'stdn'; did you mean 'stdin'?",
       ])
   }
 

@@ -16,7 +16,10 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
 
   @Test func `every pipeline loads, in an empty environment`() throws {
     let names = try files.map { try PipelineLoader(environment: [:], workingDirectory: root.path).load([$0])[0].queue.name }
-    #expect(Set(names).isSuperset(of: ["quickstart", "app-logs", "syslog-hub", "stdin-to-http", "nightly-batch"]))
+    #expect(
+      Set(names).isSuperset(of: [
+        "quickstart", "app-logs", "syslog-hub", "stdin-to-http", "nightly-batch", "jetstream-edge", "jetstream-hub",
+      ]))
     #expect(names == (try files.map { URL(filePath: $0).deletingPathExtension().lastPathComponent }))
   }
 

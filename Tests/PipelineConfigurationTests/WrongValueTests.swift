@@ -216,7 +216,7 @@ private let badValues: [BadFile] = [
       sources: { app: { type: kafka } }
       """#,
     mistakes: [
-      #"p.yaml:1:25: sources.app.type: expected file, syslog or stdin, got 'kafka'"#
+      #"p.yaml:1:25: sources.app.type: expected file, syslog, stdin or jetstream, got 'kafka'"#
     ]),
   BadFile(
     "a mistyped type",
@@ -225,8 +225,8 @@ private let badValues: [BadFile] = [
       sinks: { a: { type: htpp } }
       """#,
     mistakes: [
-      #"p.yaml:1:25: sources.app.type: expected file, syslog or stdin, got 'sislog'; did you mean 'syslog'?"#,
-      #"p.yaml:2:21: sinks.a.type: expected file, http or stdout, got 'htpp'; did you mean 'http'?"#,
+      #"p.yaml:1:25: sources.app.type: expected file, syslog, stdin or jetstream, got 'sislog'; did you mean 'syslog'?"#,
+      #"p.yaml:2:21: sinks.a.type: expected file, http, stdout or jetstream, got 'htpp'; did you mean 'http'?"#,
     ]),
   BadFile(
     "a file sink's words on a file source",

@@ -8,6 +8,8 @@ public struct SinkDefinition: Sendable, Equatable {
     case http(HTTPSinkDefinition)
     /// `type: stdout`; whether losses are written too, as lines of JSON.
     case standardOutput(writesGaps: Bool = false)
+    /// `type: jetstream`
+    case jetStream(JetStreamSinkDefinition)
 
     /// It writes to the process's standard output.
     public var isStandardOutput: Bool {

@@ -16,6 +16,8 @@ public struct SourceDefinition: Sendable, Equatable {
     case syslog(SyslogSourceDefinition)
     /// `type: stdin`
     case standardInput(StandardInputDefinition)
+    /// `type: jetstream`
+    case jetStream(JetStreamSourceDefinition)
   }
 
   /// Unique within the file.

@@ -1,6 +1,6 @@
 extension PipelineReader {
   /// One entry of `sinks`.
-  func readSink(_ entry: NamedSection) -> SinkDefinition? {
+  func readSink(_ entry: NamedSection, queue: QueueDefinition) -> SinkDefinition? {
     let section = entry.section
     guard let type = readType(section, Schema.sinkTypes, common: Schema.sink, keys: Schema.sinks, kind: "sinks") else { return nil }
     let pull = section.section("pull", example: "{ every: 10s, rate: 5MiB/s }").map(readPull) ?? PullDefinition()
@@ -12,6 +12,9 @@ extension PipelineReader {
     case "http":
       guard let http = readHTTPSink(section) else { return nil }
       kind = .http(http)
+    case "jetstream":
+      guard let jetStream = readJetStreamSink(section, queue: queue) else { return nil }
+      kind = .jetStream(jetStream)
     default: kind = .standardOutput(writesGaps: section.value("gaps", .flag) ?? false)
     }
     return SinkDefinition(name: entry.name, kind: kind, pull: pull, startAt: startAt ?? .oldest, hold: hold ?? .all)

@@ -9,6 +9,9 @@ extension PipelineReader {
     case "syslog":
       guard let syslog = readSyslogSource(section) else { return nil }
       kind = .syslog(syslog)
+    case "jetstream":
+      guard let jetStream = readJetStreamSource(section) else { return nil }
+      kind = .jetStream(jetStream)
     default: kind = .standardInput(StandardInputDefinition(maxLineBytes: readMaxLine(section, queue: queue)))
     }
     return SourceDefinition(name: entry.name, kind: kind, whenFull: section.value("when_full", .choice))

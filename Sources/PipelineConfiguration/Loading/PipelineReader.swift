@@ -27,7 +27,9 @@ struct PipelineReader {
     if let entry = file.entry("sources"), case .mapping(let list) = entry.value.content, list.isEmpty {
       context.report(entry.keyPlace, "sources: a pipeline needs at least one source")
     }
-    let sinks = entries(of: file, "sinks", example: "{ archive: { type: file, path: archive/app-%Y-%m-%d.log } }").compactMap(readSink)
+    let sinks = entries(of: file, "sinks", example: "{ archive: { type: file, path: archive/app-%Y-%m-%d.log } }").compactMap {
+      readSink($0, queue: queue)
+    }
     let consumers = entries(of: file, "consumers", example: "{ nightly: { mode: cursor, hold: 7d } }").compactMap(readConsumer)
     checkReaderNames(file)
     return PipelineDefinition(

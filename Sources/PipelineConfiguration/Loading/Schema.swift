@@ -10,7 +10,11 @@ enum Schema {
     "file": ["paths", "exclude", "start_at", "format", "max_line", "multiline", "idle_flush", "max_open_files", "rescan"],
     "syslog": ["listen", "format", "receive_buffer", "utc_offset"],
     "stdin": ["max_line"],
+    "jetstream": nats + ["stream", "subjects", "share"],
   ]
+  static let nats = ["servers", "credentials", "token", "user", "password", "tls", "timeout", "connect_timeout"]
+  static let natsTLS = ["ca", "certificate", "key"]
+  static let share = ["index", "of"]
   static let multiline = ["start", "timeout"]
 
   static let sink = ["type", "pull", "start_at", "hold"]
@@ -18,6 +22,7 @@ enum Schema {
     "file": ["path", "timezone", "rotate", "gaps"],
     "http": ["url", "format", "compression", "batch", "headers", "timeout", "connect_timeout", "tls", "retry", "on_reject"],
     "stdout": ["gaps"],
+    "jetstream": nats + ["stream", "subject", "replicas", "max_age", "max_bytes", "overflow", "linger"],
   ]
   static let pull = ["every", "rate", "window", "timezone"]
   static let rotate = ["size", "max_files"]
@@ -35,12 +40,12 @@ enum Schema {
   ]
 
   /// The kinds in a stable order.
-  static let sourceTypes = ["file", "syslog", "stdin"]
-  static let sinkTypes = ["file", "http", "stdout"]
+  static let sourceTypes = ["file", "syslog", "stdin", "jetstream"]
+  static let sinkTypes = ["file", "http", "stdout", "jetstream"]
 
   /// All keys.
   static let allKeys = Set(
     root + queue + retention + source + sources.values.joined() + multiline + sink + sinks.values.joined() + pull + rotate + batch + tls
       + retry
-      + consumer + server + serverTLS + serverLimits)
+      + consumer + server + serverTLS + serverLimits + natsTLS + share)
 }

@@ -60,6 +60,12 @@ indirect enum ResolvedValue {
         ("utc_offset", .text((syslog.utcOffsetMinutes < 0 ? "-" : "+") + formatTimeOfDay(abs(syslog.utcOffsetMinutes)))),
       ]
     case .standardInput(let input): entries = [("type", .text("stdin")), ("max_line", .size(input.maxLineBytes))]
+    case .jetStream(let source):
+      entries =
+        [("type", .text("jetstream"))] + Self.entries(of: source.nats) + [
+          ("stream", .text(source.stream)), ("subjects", .list(source.subjects.map(Self.text))),
+          ("share", .map([("index", .number(source.share.index)), ("of", .number(source.share.count))])),
+        ]
     }
     self = .map(entries + [("when_full", .text(source.whenFull.rawValue))])
   }
@@ -77,6 +83,7 @@ indirect enum ResolvedValue {
       ]
     case .http(let http): own = Self.entries(of: http)
     case .standardOutput(let writesGaps): own = [("type", .text("stdout")), ("gaps", .flag(writesGaps))]
+    case .jetStream(let jetStream): own = Self.entries(of: jetStream)
     }
     let pull: [(key: String, value: ResolvedValue)] = [
       ("every", sink.pull.every.map(Self.duration) ?? .text("none")),
@@ -109,6 +116,35 @@ indirect enum ResolvedValue {
           ])
         ), ("on_reject", .text(http.onReject.rawValue)),
       ]
+  }
+
+  /// A limit that isn't given isn't printed: then the stream that is there has its own.
+  private static func entries(of sink: JetStreamSinkDefinition) -> [(String, ResolvedValue)] {
+    var entries: [(String, ResolvedValue)] =
+      [("type", .text("jetstream"))] + Self.entries(of: sink.nats) + [
+        ("stream", .text(sink.stream)), ("subject", .text(sink.subject)), ("replicas", .number(sink.replicas)),
+      ]
+    if let maxAge = sink.maxAge { entries.append(("max_age", .duration(maxAge))) }
+    if let maxBytes = sink.maxBytes { entries.append(("max_bytes", .size(maxBytes))) }
+    if let overflow = sink.overflow { entries.append(("overflow", .text(overflow.rawValue))) }
+    entries.append(("linger", .duration(sink.linger)))
+    return entries
+  }
+
+  private static func entries(of nats: NATSDefinition) -> [(String, ResolvedValue)] {
+    var entries: [(String, ResolvedValue)] = [("servers", .list(nats.servers.map { .text($0.description) }))]
+    if let file = nats.credentialsFile { entries.append(("credentials", .text(file))) }
+    if let token = nats.token { entries.append(("token", .text(token.description))) }
+    if let user = nats.user { entries.append(("user", .text(user.description))) }
+    if let password = nats.password { entries.append(("password", .text(password.description))) }
+    entries += [("timeout", .duration(nats.timeout)), ("connect_timeout", .duration(nats.connectTimeout))]
+    if let tls = nats.tls {
+      var files: [(key: String, value: ResolvedValue)] = [("ca", .text(tls.authorityFile ?? "none"))]
+      if let certificate = tls.certificateFile { files.append(("certificate", .text(certificate))) }
+      if let key = tls.keyFile { files.append(("key", .text(key))) }
+      entries.append(("tls", .map(files)))
+    }
+    return entries
   }
 
   private init(_ consumer: ConsumerDefinition) {

@@ -18,12 +18,13 @@ struct VersionCommand: ParsableCommand {
     try output.print(
       .object([
         ("version", .string(Self.version)), ("codec", .string(codec.kind.rawValue)), ("codec_version", .string(codec.description)),
-        ("pcre2", .bool(hasPatterns)), ("swift", .string(Self.compiler)),
+        ("pcre2", .bool(hasPatterns)), ("jetstream", .bool(hasJetStream)), ("swift", .string(Self.compiler)),
       ]),
       text: """
         sluice \(Self.version)
         codec  \(codec.description)\(Self.advice(codec))
         PCRE2  \(hasPatterns ? "yes" : "no (multiline needs it: install libpcre2-dev and build again)")
+        NATS   \(hasJetStream ? "yes" : "no (type: jetstream needs it: install libnats-dev and build again)")
         Swift  \(Self.compiler)
 
         """)

@@ -14,8 +14,8 @@ internal import SystemPackage
 
 /// Every source and sink that there is, by its `type` in a pipeline file: the only place that knows both their definitions and their code.
 enum Components {
-  static let sources = Registry([fileTail, syslog, standardInput])
-  static let sinks = Registry([file, http, standardOutput])
+  static let sources = Registry([fileTail, syslog, standardInput, jetStreamSource])
+  static let sinks = Registry([file, http, standardOutput, jetStreamSink])
 }
 
 /// What a source is made from.
@@ -162,13 +162,13 @@ private let standardOutput = SinkComponent(type: "stdout") { context in
 }
 
 /// A definition went to the component of another kind.
-private struct Mismatch: Error, CustomStringConvertible {
+struct Mismatch: Error, CustomStringConvertible {
   var description: String { preconditionFailure("a definition's kind and its type name disagree") }
 }
 
 extension SinkPlan {
   /// What all sinks have in common.
-  fileprivate init(name: String, sink: any Sink, of definition: SinkDefinition) {
+  init(name: String, sink: any Sink, of definition: SinkDefinition) {
     self.init(name: name, sink: sink)
     startAt = StartAt(definition.startAt)
     hold = Hold(definition.hold)

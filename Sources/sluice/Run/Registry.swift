@@ -30,6 +30,7 @@ extension SourceDefinition.Kind {
     case .file: "file"
     case .syslog: "syslog"
     case .standardInput: "stdin"
+    case .jetStream: "jetstream"
     }
   }
 }
@@ -41,6 +42,7 @@ extension SinkDefinition.Kind {
     case .file: "file"
     case .http: "http"
     case .standardOutput: "stdout"
+    case .jetStream: "jetstream"
     }
   }
 }

@@ -1,0 +1,44 @@
+internal import PipelineCore
+internal import RecordBlocks
+
+/// How far a subject's records go in the stream, as its sink knows it.
+struct SubjectEnd: Equatable {
+  /// The stream's sequence of the subject's last message; 0 when the stream has none of it any more.
+  var sequence: UInt64
+  /// The offset that publishing goes on with.
+  var next: Offset
+  /// The first offset ever published on the subject.
+  var start: Offset
+
+  private static let version: UInt8 = 1
+
+  /// An end.
+  init(sequence: UInt64, next: Offset, start: Offset) {
+    self.sequence = sequence
+    self.next = next
+    self.start = start
+  }
+
+  /// What ``state`` gave; nil for what isn't of this kind.
+  init?(_ state: SinkState) {
+    var decoded: (UInt64, UInt64, UInt64)?
+    state.bytes.withUnsafeBytes { bytes in
+      var reader = ByteReader(bytes)
+      guard reader.integer(UInt8.self) == Self.version, let sequence = reader.integer(UInt64.self), let next = reader.integer(UInt64.self),
+        let start = reader.integer(UInt64.self)
+      else { return }
+      decoded = (sequence, next, start)
+    }
+    guard let decoded else { return nil }
+    self.init(sequence: decoded.0, next: Offset(decoded.1), start: Offset(decoded.2))
+  }
+
+  /// For the sink's next start: version (1 byte), sequence, next, start (8 bytes each, little-endian).
+  var state: SinkState {
+    var bytes = [Self.version]
+    bytes.appendInteger(sequence)
+    bytes.appendInteger(next.rawValue)
+    bytes.appendInteger(start.rawValue)
+    return SinkState(bytes)
+  }
+}
