@@ -116,6 +116,8 @@ final class NATSConnection: @unchecked Sendable {  // libnats locks its connecti
     case NATS_SECURE_CONNECTION_WANTED: return .unauthorized("\(text); the server has no TLS: write nats:// in 'servers'")
     case NATS_SSL_ERROR:
       return .unauthorized("\(text); the server's certificate isn't trusted, or it refuses ours: correct 'tls'")
+    case NATS_PROTOCOL_ERROR where server.usesTLS, NATS_CONNECTION_CLOSED where server.usesTLS, NATS_IO_ERROR where server.usesTLS:
+      return .unreachable("\(text) (a server that asks for a client's certificate ends the connection so: see 'tls')")
     default: return .unreachable(text)
     }
   }

@@ -1,5 +1,6 @@
 """file -> queue -> JetStream -> queue -> file: each line once and in order, whatever dies on the way; every loss told with its count."""
 
+import base64
 import json
 import os
 import random
@@ -8,8 +9,9 @@ import threading
 import time
 
 import corpus
+from endpoints import free_port
 from harness import test
-from nats import Client, Cluster
+from nats import Client, Cluster, Node
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FAULTS = {"quick": 8, "normal": 15, "full": 200}
@@ -234,6 +236,53 @@ def told(t):
     t.contains(t.sluice("check", "--connect", "edge.yaml"), "as configured", "check of the stream")
 
 
+@test("TLS: the server's certificate is checked with its name, the client shows its own, a token is kept secret")
+def tls(t):
+    def certificate(name, alternative):
+        t.call("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        t.write(f"{name}.ext", f"subjectAltName={alternative}\n")
+        t.call("openssl", "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-out", f"{name}.pem", "-extfile", f"{name}.ext")
+
+    t.call("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test CA")
+    certificate("server", "IP:127.0.0.1")
+    certificate("elsewhere", "DNS:elsewhere.example")
+    certificate("client", "DNS:client.example")
+    t.write("in.log", b"line\n")
+    t.write("token", b"geheim")
+
+    def serve(name):
+        port = free_port()
+        text = (
+            f'listen: 127.0.0.1:{port}\nauthorization {{ token: geheim }}\njetstream {{ store_dir: "{t.path("nats-" + name)}" }}\n'
+            f'tls {{ cert_file: "{t.path(name + ".pem")}", key_file: "{t.path(name + ".key")}", ca_file: "{t.path("ca.pem")}", verify: true }}\n')
+        return Node(t, name, port, text).start()
+
+    def pipeline(node, tls, name):
+        return t.pipeline(f"""
+queue: {{ path: q }}
+sources: {{ app: {{ type: file, paths: [in.log] }} }}
+sinks: {{ out: {{ type: jetstream, servers: ["tls://127.0.0.1:{node.port}"], tls: {tls}, token: "${{file:token}}", stream: LOGS, subject: a.b, replicas: 1 }} }}
+""", name)
+
+    def complains(file, text):
+        run = t.start_run(file=file)
+        t.until("the sink to say that it can't be opened", lambda: "the sink can't be opened" in run.stderr, alive=run, seconds=30)
+        t.contains(run.stderr, text, "the reason")
+        t.true("geheim" not in run.stderr, "no secret in the log")
+        t.stop(run)
+
+    server, elsewhere = serve("server"), serve("elsewhere")
+    files = "{ ca: ca.pem, certificate: client.pem, key: client.key }"
+    pipeline(server, files, "p.yaml")
+    t.until("the server to be up", lambda: "Server is ready" in server.process.stderr, alive=server.process)
+    complains(pipeline(elsewhere, files, "name.yaml"), "correct 'tls'")
+    complains(pipeline(server, "{ certificate: client.pem, key: client.key }", "authority.yaml"), "correct 'tls'")
+    complains(pipeline(server, "{ ca: in.log, certificate: client.pem, key: client.key }", "file.yaml"), "'in.log' (tls.ca) can't be read as PEM certificates")
+    complains(pipeline(server, "{ ca: ca.pem }", "client.yaml"), "asks for a client's certificate")
+    t.run("--once", "--drain")
+    t.equal(t.consumer("out")["lag_records"], 0, "the sink's lag")
+
+
 @test("messages that aren't Sluice's, and blocks that are damaged, are passed over and told")
 def foreign(t):
     cluster = Cluster(t)
@@ -329,6 +378,43 @@ def made_anew(t):
     cluster.call("STREAM.DELETE.LOGS")
     through(t)
     t.same("in.log", "out.log")
+
+
+@test("blocks in pieces are put together however their subjects are mixed, and in whatever number")
+def pieces(t):
+    cluster = Cluster(t)
+    names = [f"e{number}" for number in range(7)]
+    messages = []
+    for name in names:
+        t.write(f"{name}.log", name.encode() + b" begins\n" + t.random.randbytes(2_500_000).replace(b"\n", b"x") + b"\n" + name.encode() + b" ends\n")
+        edge(t, cluster, source=f"{name}.log", queue=name, name=f"{name}.yaml")
+        t.run("--once", "--drain", file=f"{name}.yaml")
+    with Client(cluster.nodes) as client:
+        for sequence in range(1, client.api("STREAM.INFO.LOGS")["state"]["last_seq"] + 1):
+            message = client.api("STREAM.MSG.GET.LOGS", {"seq": sequence})["message"]
+            head = base64.b64decode(message["hdrs"]).decode().split("\r\n")
+            headers = dict(line.split(": ", 1) for line in head[1:] if line.startswith("Sluice-"))
+            messages.append((message["subject"], headers, base64.b64decode(message.get("data", ""))))
+        t.true(sum("Sluice-Piece" in headers for _, headers, _ in messages) >= 3 * len(names), "pieces of every subject")
+        client.api("STREAM.DELETE.LOGS")
+        client.api("STREAM.CREATE.LOGS", {"name": "LOGS", "subjects": ["sluice.>"]})
+        queues = {subject: [one for one in messages if one[0] == subject] for subject, _, _ in messages}
+        for number, waiting in enumerate(queues.values()):
+            # Beginnings that their sinks gave up, after one or two pieces: all of it comes again.
+            first = next(index for index, one in enumerate(waiting) if one[1].get("Sluice-Piece", "").startswith("1/"))
+            waiting[first:first] = waiting[first : first + number % 3]
+        while queues:
+            subject = t.random.choice(list(queues))
+            _, headers, data = queues[subject].pop(0)
+            client.publish(subject, data, headers)
+            if not queues[subject]:
+                del queues[subject]
+    hub(t, cluster)
+    t.run("--once", "--drain", file="hub.yaml")
+    found = t.read("out.log")
+    for name in names:
+        t.equal(found.count(t.read(f"{name}.log").split(b"\n")[1]), 1, f"times that the long line of {name} came")
+    t.equal(len(found), sum(t.size(f"{name}.log") for name in names), "bytes")
 
 
 @test("hubs with a share each split the subjects; each record once in all")
