@@ -2,11 +2,13 @@
 
 import glob
 import gzip
+import json
 import os
 import subprocess
 
 import corpus
 from harness import Failure, test
+import served
 
 
 def sealed(t, queue="q"):
@@ -119,3 +121,13 @@ sinks: { out: { type: file, path: out.log, pull: { rate: 1MiB/s } } }
     t.equal(process.wait(), 4, f"exit code of trim on a held queue\n{process.stderr_tail}")
     t.contains(process.stderr, str(run.pid), "the message names the holder")
     t.stop(run)
+
+
+@test("queue show tells a server's sealed segments as it tells a directory's")
+def show_of_server(t):
+    server = served.serve(t)
+    server.pushed([b"one", b"two"])
+    t.equal(server.request("POST", server.path("/seal")).status, 200, "sealing")
+    t.contains(t.sluice("queue", "show", "q", "--server", server.url), "sealed", "the text")
+    facts = json.loads(t.sluice("queue", "show", "q", "--server", server.url, "--output", "json"))
+    t.equal([(one["base"], one["end"], one["sealed"]) for one in facts["segments"]], [(0, 2, True)], "the segments")

@@ -484,3 +484,19 @@ def tokens(t):
         t.equal(status, expected, f"the answer to {name}, {line}")
         if status == 200:
             is_event(t, line, "heartbeat", lag=0)
+
+    # One that is taken back ends what it has opened.
+    connection = http.client.HTTPConnection(found[1], int(found[2]), timeout=60)
+    connection.request("GET", "/v1/queues/q/stream?offset=newest&heartbeat=1s", headers={"Authorization": f"Bearer {secrets['reader']}"})
+    answer = connection.getresponse()
+    is_event(t, json.loads(answer.readline()), "heartbeat", lag=0)
+    rest = [line for line in t.read("tokens").splitlines(keepends=True) if not line.startswith(b"reader")]
+    t.write("tokens.new", b"".join(rest))
+    os.chmod(t.path("tokens.new"), 0o600)
+    os.rename(t.path("tokens.new"), t.path("tokens"))
+    events = []
+    while not events or events[-1]["type"] == "heartbeat":
+        events.append(json.loads(answer.readline()))
+    t.equal((events[-1]["type"], events[-1]["code"]), ("error", "unauthorized"), "what ends a stream whose token was taken back")
+    t.equal(answer.readline(), b"", "nothing comes behind it")
+    connection.close()

@@ -88,6 +88,15 @@ import Testing
     #expect(forecast([beyond], stored: 1000 * mega, inflow: 10 * mega).untilLoss(beyond)?.time == nil, "it lags no further")
     let oldest = reader("b", .share(percent: 5), pinned: 950, growth: 0)
     #expect(forecast([oldest], stored: 1000 * mega, inflow: 10 * mega).untilLoss(oldest)?.time == .zero)
+    #expect(forecast([oldest], stored: 1000 * mega, inflow: 0).untilLoss(oldest)?.time == nil, "nothing comes that it would have to go for")
+    // As long as all is held for one that is as far behind, nothing goes: the sources wait.
+    let holder = reader("a", pinned: 960, growth: 0)
+    #expect(forecast([holder, oldest], stored: 1000 * mega, inflow: 10 * mega).untilLoss(oldest)?.time == nil)
+    #expect(
+      forecast([holder, oldest], stored: 1000 * mega, inflow: 10 * mega) { $0.overflow = .dropOldest }.untilLoss(oldest)?.time == .zero)
+    var job = holder
+    job.kind = .pull
+    #expect(forecast([job, oldest], stored: 1000 * mega, inflow: 10 * mega).untilLoss(oldest)?.time == .seconds(7 * 86_400))
   }
 
   @Test func `a reader that holds all loses only by age, by silence or when the oldest goes`() {

@@ -193,7 +193,7 @@ private final class Looks: Sendable {
   func look() async -> StatusSnapshot? {
     looks.withLock { $0 += 1 }
     let logger = RecordedLog().logger
-    return StatusSnapshot.take(of: ServerCore(QueueServer.Configuration(version: "test", logger: logger), startTime: 0))
+    return try? await StatusSnapshot.take(of: ServerCore(QueueServer.Configuration(version: "test", logger: logger), startTime: 0))
   }
 }
 

@@ -113,27 +113,46 @@ extension LeasedBatch {
     await queue.close()
   }
 
-  @Test func `the last delivery goes record by record, and what nobody acknowledges is to be set aside`() async throws {
-    let (queue, consumer) = try await filled(QueueFixture(), 10, maxDeliveries: 3)
-    for _ in 0..<2 { try consumer.release(try #require(try borrow(consumer)).lease) }
-    for number in 0..<10 {
-      let one = try #require(try borrow(consumer))
-      #expect(one.offsets == UInt64(number)..<UInt64(number + 1) && one.deliveries == 3)
-      if number == 4 { try consumer.release(one.lease) } else { try consumer.acknowledge(one.lease) }
-      if number == 4 {
-        let poison = try #require(try consumer.lease(BatchLimits(maxBytes: 1 << 20), for: Self.minute).exhausted)
-        #expect(poison.range == Offset(4)..<Offset(5))
-        consumer.postpone(poison, by: .seconds(5))
+  @Test func `what comes back goes in halves, and only a record by itself that nobody acknowledges is to be set aside`() async throws {
+    let fixture = QueueFixture()
+    let (queue, consumer) = try await filled(fixture, 10, maxDeliveries: 3)
+    func next() throws -> LeaseAnswer { try consumer.lease(BatchLimits(maxBytes: 1 << 20), for: Self.minute) }
+    var refused: [Range<UInt64>] = []
+    var dealtWith: [UInt64] = []
+    while let batch = try next().granted {
+      consumer.started(batch.lease, for: Self.minute)
+      if batch.offsets.contains(4) {
+        refused.append(batch.offsets)
+        try consumer.release(batch.lease)
+        if batch.offsets.count == 1, batch.deliveries == 3 { break }
+      } else {
+        dealtWith += batch.offsets
+        try consumer.acknowledge(batch.lease)
       }
     }
-    #expect(try consumer.lease(BatchLimits(maxBytes: 1 << 20), for: Self.minute).isNothing, "it is tried again after a time")
+    #expect(refused == [0..<10, 0..<5, 4..<5, 4..<5])
+    let poison = try #require(try next().exhausted)
+    #expect(poison.range == Offset(4)..<Offset(5))
+    consumer.postpone(poison, by: .seconds(5))
+    while let batch = try next().granted {
+      dealtWith += batch.offsets
+      try consumer.acknowledge(batch.lease)
+    }
+    #expect(dealtWith.sorted() == [0, 1, 2, 3, 5, 6, 7, 8, 9], "it is tried again after a time")
     #expect(consumer.cursor == Offset(4))
-    let fixtureClock = queue.clock as! TestClock
-    fixtureClock.advance(by: .seconds(6))
-    let poison = try #require(try consumer.lease(BatchLimits(maxBytes: 1 << 20), for: Self.minute).exhausted)
+    fixture.clock.advance(by: .seconds(6))
+    #expect(try #require(try next().exhausted) == poison)
     #expect(throws: QueueError.self) { try consumer.extend(poison, for: Self.minute) }
     try consumer.acknowledge(poison)
     #expect(consumer.cursor == Offset(10))
+    await queue.close()
+  }
+
+  @Test func `with one delivery a range is lent once`() async throws {
+    let (queue, consumer) = try await filled(QueueFixture(), 10, maxDeliveries: 1)
+    try consumer.release(try #require(try borrow(consumer)).lease)
+    let range = try #require(try consumer.lease(BatchLimits(maxBytes: 1 << 20), for: Self.minute).exhausted).range
+    #expect(range == Offset(0)..<Offset(10))
     await queue.close()
   }
 

@@ -39,15 +39,19 @@ public final class LeaseLetters: Sendable {
     var range: Range<Offset>
     var letters: UInt64
     var deliveries: Int
-    var isLast: Bool
+    var maxDeliveries: Int
     /// Nil while it is being sent, or set aside again.
     var end: ContinuousClock.Instant?
   }
 
-  /// Dead letters that came back.
+  /// Dead letters that came back: lent in halves, as ranges of the queue are.
   private struct Returned {
-    /// Those before it were lent so often.
+    /// Where the last of them began.
+    var first: Offset
+    /// Up to here no more than `most` are lent at once.
     var end: Offset
+    var most: Int
+    /// How often the one at `first` was lent by itself.
     var deliveries: Int
     /// These were lent for the last time.
     var exhausted: Range<Offset>?
@@ -145,15 +149,14 @@ public final class LeaseLetters: Sendable {
         limits.maxRecords = min(limits.maxRecords, putBack.end - putBack.cursor)
         var deliveries = 0
         if let returned = state.returned[consumer], returned.end > putBack.cursor {
-          deliveries = returned.deliveries
-          limits.maxRecords = min(limits.maxRecords, returned.end - putBack.cursor)
+          deliveries = returned.first == putBack.cursor ? returned.deliveries : 1
+          limits.maxRecords = min(limits.maxRecords, returned.most, returned.end - putBack.cursor)
           if let exhausted = returned.exhausted, exhausted.lowerBound == putBack.cursor {
-            state.loans[consumer] = Loan(id: "", range: exhausted, letters: 0, deliveries: deliveries, isLast: true, end: nil)
-            return .exhausted(exhausted, deliveries: deliveries + 1)
+            state.loans[consumer] = Loan(
+              id: "", range: exhausted, letters: 0, deliveries: deliveries, maxDeliveries: maxDeliveries, end: nil)
+            return .exhausted(exhausted, deliveries: deliveries)
           }
         }
-        let isLast = maxDeliveries > 0 && deliveries + 1 >= maxDeliveries
-        if isLast, deliveries > 0 { limits.maxRecords = 1 }
         guard let found = try DeadLetterReader(box).read(from: putBack.cursor, limits: limits, exactEnd: nil) else { return .nothing }
         switch found {
         case .others(let next), .unreadable(let next), .gap(_, let next): try box.commit(next, inFlightEnd: nil, letters: nil)
@@ -161,7 +164,8 @@ public final class LeaseLetters: Sendable {
           state.counter += 1
           let id = "d\(String(nonce, radix: 16))-\(state.counter)"
           state.loans[consumer] = Loan(
-            id: id, range: loaded.range, letters: UInt64(loaded.recordCount), deliveries: deliveries, isLast: isLast, end: nil)
+            id: id, range: loaded.range, letters: UInt64(loaded.recordCount), deliveries: deliveries + 1, maxDeliveries: maxDeliveries,
+            end: nil)
           guard case .records(let slices) = loaded.content else { preconditionFailure("dead letters are records") }
           return .granted(
             Batch(
@@ -210,10 +214,12 @@ public final class LeaseLetters: Sendable {
   private static func giveBack(_ consumer: String, _ state: inout State) {
     guard let loan = state.loans.removeValue(forKey: consumer) else { return }
     let known = state.returned[consumer].flatMap { $0.end >= loan.range.upperBound ? $0 : nil }
-    // Of a range that goes record by record the others have their last delivery still before them.
+    let count = loan.range.upperBound - loan.range.lowerBound
+    let isExhausted = loan.maxDeliveries > 0 && loan.deliveries >= loan.maxDeliveries && (count == 1 || loan.maxDeliveries == 1)
     state.returned[consumer] = Returned(
-      end: known?.end ?? loan.range.upperBound, deliveries: loan.isLast ? loan.deliveries : loan.deliveries + 1,
-      exhausted: loan.isLast ? loan.range : nil)
+      first: loan.range.lowerBound, end: known?.end ?? loan.range.upperBound,
+      most: loan.maxDeliveries > 1 ? min(known?.most ?? .max, (count + 1) / 2) : .max, deliveries: count == 1 ? loan.deliveries : 1,
+      exhausted: isExhausted ? loan.range : nil)
   }
 
   private static var lost: QueueError {

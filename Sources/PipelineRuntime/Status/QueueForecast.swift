@@ -95,10 +95,20 @@ struct QueueForecast {
   }
 
   /// When the queue is at its bound and nothing older is left in it than what `reader` has not read: what others have read goes first.
+  /// Nothing goes behind whom all is held for: then that one has to expire first.
   private func untilSpaceIsNeeded(from reader: Reader) -> Duration? {
+    // Nothing has to go for what doesn't come.
+    guard inflow > 0 || reader.pinnedGrowth > 0 else { return nil }
     // Retention goes by whole segments, so a queue at its bound swings by one.
     let bound = capacity - min(Double(options.segmentSize ?? 64 << 20), maxSize / 8)
-    return Self.time(from: reader.pinnedBytes, to: bound, at: reader.pinnedGrowth)
+    guard var until = Self.time(from: reader.pinnedBytes, to: bound, at: reader.pinnedGrowth) else { return nil }
+    guard options.overflow == .wait else { return until }
+    for other in readers
+    where other.name != reader.name && other.hold == .all && other.pinnedBytes >= reader.pinnedBytes && !isExpired(other) {
+      guard let expiry = untilExpiry(other) else { return nil }
+      until = max(until, expiry)
+    }
+    return until
   }
 
   /// A silent consumer's records are held no more.

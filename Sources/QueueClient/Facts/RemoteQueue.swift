@@ -118,7 +118,7 @@ public struct RemoteLeases: Sendable, Hashable, Codable {
   }
 }
 
-/// What a server tells of a segment.
+/// What a server tells of a sealed segment.
 public struct RemoteSegment: Sendable, Hashable, Codable {
   /// Its file's name.
   public var name: String
@@ -128,15 +128,13 @@ public struct RemoteSegment: Sendable, Hashable, Codable {
   public var nextOffset: UInt64
   /// Bytes on the disk.
   public var storedBytes: UInt64
-  /// Final: it can be downloaded.
-  public var sealed: Bool
   /// When it was begun, as RFC 3339 has it.
   public var created: String?
-  /// Where it can be had; only of sealed ones.
+  /// Where it can be had.
   public var url: String?
 
   enum CodingKeys: String, CodingKey {
-    case name, sealed, created, url
+    case name, created, url
     case firstOffset = "first_offset"
     case nextOffset = "next_offset"
     case storedBytes = "stored_bytes"

@@ -35,7 +35,8 @@ struct QueueStatusShape: Encodable {
   private let deadLetters: UInt64
 
   /// Blocking, but for a short time only.
-  init(_ served: ServedQueue) {
+  /// - Parameter deadLetters: records that were set aside and not given again.
+  init(_ served: ServedQueue, deadLetters: UInt64) {
     let (status, activity) = (served.queue.status(), served.attachments.activity())
     queue = QueueShape(served, status, activity.forecasts, activity)
     deadLettersOf =
@@ -48,8 +49,7 @@ struct QueueStatusShape: Encodable {
       Segment(
         name: $0.name, firstOffset: $0.base.rawValue, nextOffset: $0.end.rawValue, storedBytes: $0.byteCount, isSealed: $0.isSealed)
     }
-    // Each sink's consumer there counts those that it was not given again; of several sinks the one that is furthest behind has them all.
-    deadLetters = served.attachments.deadLetterQueue()?.status().consumers.filter { $0.kind == .sink }.map(\.lagRecords).max() ?? 0
+    self.deadLetters = deadLetters
   }
 
   func encode(to encoder: any Encoder) throws {

@@ -7,12 +7,12 @@ enum StatusHandler {
   static func respond(_ call: Call) async throws -> Response {
     let server = call.server
     guard call.request.headers.acceptsEvents else {
-      let snapshot = try await server.pool.run { StatusSnapshot.take(of: server) }
+      let snapshot = try await StatusSnapshot.take(of: server)
       var document = snapshot.document(for: call.access)
       document.writeString("\n")
       return Response(status: .ok, headers: headers("application/json"), body: ResponseBody(byteBuffer: document))
     }
-    let snapshots = try server.status.listen { try? await server.pool.run { StatusSnapshot.take(of: server) } }
+    let snapshots = try server.status.listen { try? await StatusSnapshot.take(of: server) }
     return Response(
       status: .ok, headers: headers("text/event-stream"),
       body: ResponseBody { writer in

@@ -18,12 +18,22 @@ struct StatusSnapshot: Sendable {
   private let head: ByteBuffer
   private let queues: [Queue]
 
-  /// Looks at all queues. Blocking, but for a short time only.
-  static func take(of server: ServerCore, at time: Double = Date().timeIntervalSince1970) -> StatusSnapshot {
+  /// Looks at all queues.
+  static func take(of server: ServerCore, at time: Double = Date().timeIntervalSince1970) async throws -> StatusSnapshot {
+    var letters: [String: UInt64] = [:]
+    for served in server.shelf.main where served.attachments.deadLetterQueue() != nil {
+      // What can't be counted now is counted at the next look.
+      letters[served.name] = (try? await served.deadLetterFacts())?.reduce(0) { $0 + $1.kept }
+    }
+    return try await server.pool.run { [letters] in take(of: server, at: time, letters) }
+  }
+
+  /// Blocking, but for a short time only.
+  private static func take(of server: ServerCore, at time: Double, _ letters: [String: UInt64]) -> StatusSnapshot {
     StatusSnapshot(
       head: line(
         Head(version: server.version, time: WireTime.text(Int64(time * 1e9)), started: WireTime.text(Int64(server.startTime * 1e9)))),
-      queues: server.shelf.all.map { Queue(name: $0.name, json: line(QueueStatusShape($0))) })
+      queues: server.shelf.all.map { Queue(name: $0.name, json: line(QueueStatusShape($0, deadLetters: letters[$0.name] ?? 0))) })
   }
 
   /// One line of JSON, with those queues that `access` may read.

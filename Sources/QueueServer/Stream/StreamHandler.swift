@@ -60,6 +60,8 @@ struct StreamHandler: Sendable {
           look = try await server.pool.run { [place] in try source.look(at: place) }
         }
         found = nil
+        // A token may have been taken back meanwhile.
+        if let refusal = (call.presentAccess ?? .unknownToken).refusal(.read, queue: served.name) { throw Problem(refusal) }
         switch look {
         case .event(let event):
           try await write(event, to: &writer)

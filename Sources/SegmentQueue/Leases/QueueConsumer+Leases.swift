@@ -10,8 +10,9 @@ extension QueueConsumer {
 
   /// Lends the oldest range that came back, else the next new records within the limits. On the disk on return. Blocking.
   ///
-  /// A range that came back and may be given only once more is given record by record, so that of its records only those are set aside that
-  /// nobody can deal with.
+  /// Where deliveries are counted, a range that came back is lent in halves, and only a record by itself that was lent too often is to be set
+  /// aside: so a few rounds find the records that nobody can deal with, and the others go on. (With one delivery there is no second one: then
+  /// the whole range is.)
   /// - Parameter duration: how long it is lent, from ``started(_:for:)`` on; 12 hours at most.
   public func lease(_ limits: BatchLimits, for duration: Duration) throws(QueueError) -> LeaseAnswer {
     let age = queue.openAge
@@ -34,15 +35,19 @@ extension QueueConsumer {
         let first = ledger.first(of: index, floor: record.cursor)
         let deliveries = Int(ledger.ranges[index].deliveries)
         let most = Int(ledger.maxDeliveries)
-        if most > 0, deliveries >= most, ledger.ranges[index].kind == .open {
+        let count = ledger.ranges[index].end - first
+        if most > 0, deliveries >= most, count == 1 || most == 1, ledger.ranges[index].kind == .open {
           state.loans[first] = Loan(state: .beingSetAside)
           let id = LeaseID(record, ledger, first..<ledger.ranges[index].end, delivery: UInt16(deliveries))
           return .exhausted(id, deliveries: deliveries)
         }
         var limits = limits
-        if deliveries > 0, deliveries + 1 == most { limits.maxRecords = 1 }
+        let isHalved = most > 1 && deliveries > 0 && count > 1 && ledger.ranges[index].kind == .open
+        if isHalved { limits.maxRecords = min(limits.maxRecords, (count + 1) / 2) }
         if let found = try again(index, limits, record, &ledger, &state) {
-          ledger.ranges[index].deliveries = UInt16(clamping: deliveries + 1)
+          // Each part has its deliveries before it: it was lent as a part of something larger, once as good as often.
+          if isHalved, ledger.ranges[index].end - first < count { ledger.ranges[index + 1].deliveries = 1 }
+          ledger.ranges[index].deliveries = isHalved ? 2 : UInt16(clamping: deliveries + 1)
           ledger.ranges[index].duration = max(1, milliseconds)
           return .granted(try grant(found, index, record, ledger, &file, &state))
         }

@@ -93,7 +93,8 @@ struct PullCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --lease: records that were lent so often without being acknowledged become dead letters; 0 for never.", valueName: "N"))
+      "With --lease and --create: records that were lent so often without being acknowledged become dead letters; 0 for never.",
+      valueName: "N"))
   var maxDeliveries: Int?
 
   func validate() throws {

@@ -63,6 +63,11 @@ struct LeasedPull: Sendable {
       }
     }
     if let error = failure.first { throw error }
+    if !plan.follow, let leases = try await server.consumer(plan.consumer, of: plan.queue).leases, leases.onLoan + leases.waiting > 0 {
+      tell(
+        "nothing more to borrow; \(HumanText.count(leases.onLoan, "range")) on loan to others and \(leases.waiting) that came back are not dealt with yet"
+      )
+    }
   }
 
   private func work(_ number: Int) async throws {

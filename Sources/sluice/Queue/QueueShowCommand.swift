@@ -167,7 +167,7 @@ extension QueueFacts {
 /// A consumer's leases, as they are printed.
 enum LeaseText {
   static func line(_ name: String, onLoan: Int, waiting: Int, ahead: Int, maxDeliveries: Int) -> String {
-    let most = maxDeliveries == 0 ? "" : "; each lent \(maxDeliveries) times at most"
+    let most = maxDeliveries == 0 ? "" : "; at most \(HumanText.count(maxDeliveries, "time")) each"
     return
       "\(Escaping.escaped(name)) has \(HumanText.count(onLoan, "range")) on loan, \(waiting) to be lent again, \(ahead) acknowledged behind them\(most)\n"
   }

@@ -35,7 +35,7 @@ struct RemoteQueueFacts {
       table.add(
         segment.name, HumanText.count(segment.nextOffset - min(segment.firstOffset, segment.nextOffset)),
         HumanText.bytes(segment.storedBytes),
-        segment.sealed ? "sealed" : "active", segment.created ?? "?")
+        "sealed", segment.created ?? "?")
     }
     return text + "\n" + table.text()
   }
@@ -77,7 +77,7 @@ struct RemoteQueueFacts {
           segments.map {
             .object([
               ("name", .string($0.name)), ("base", .integer($0.firstOffset)), ("end", .integer($0.nextOffset)),
-              ("bytes", .integer($0.storedBytes)), ("sealed", .bool($0.sealed)), ("begun", .string($0.created)),
+              ("bytes", .integer($0.storedBytes)), ("sealed", .bool(true)), ("begun", .string($0.created)),
             ])
           })
       ),

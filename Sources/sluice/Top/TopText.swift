@@ -17,7 +17,7 @@ enum TopText {
 
   private static func lines(_ one: RemoteQueueStatus, _ width: Int) -> [String] {
     let sinks = Dictionary((one.sinks ?? []).map { ($0.name, $0) }) { first, _ in first }
-    return [head(one, width)] + (one.sources ?? []).flatMap { source($0, width) }
+    return [head(one, width)] + (one.sources ?? []).flatMap { source($0, isFull: one.queue.isFull, width) }
       + one.queue.consumers.flatMap { consumer($0, sinks[$0.name], width) }
   }
 
@@ -39,16 +39,18 @@ enum TopText {
     return line
   }
 
-  private static func source(_ source: RemoteSource, _ width: Int) -> [String] {
+  private static func source(_ source: RemoteSource, isFull: Bool, _ width: Int) -> [String] {
     var line = "\(padded("  < " + source.name, width))  in  \(rates(source.bytesPerSecond, source.recordsPerSecond))"
     line += "  \(escaped(source.type))"
     if let files = source.files {
       let unread = files.newest.reduce(0) { $0 + ($1.size ?? $1.position) - min($1.position, $1.size ?? $1.position) }
-      line += ", \(HumanText.count(files.count, "file")), \(unread > 0 ? HumanText.bytes(unread) + " unread" : "all read")"
+      // What has come since a full queue made it wait it doesn't know.
+      let rest = unread > 0 ? ", \(HumanText.bytes(unread)) unread" : isFull ? "" : ", all read"
+      line += ", \(HumanText.count(files.count, "file"))\(rest)"
     }
     switch source.activity {
     case "backing_off": line += "  again in \(HumanText.duration(seconds: source.secondsUntilRetry ?? 0))"
-    case "running": break
+    case "running": if isFull { line += "  the queue is full: it waits or drops" }
     default: line += "  \(escaped(source.activity))"
     }
     if source.lostRecords > 0 { line += "  lost \(HumanText.count(source.lostRecords))" }

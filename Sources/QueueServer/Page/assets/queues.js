@@ -151,7 +151,7 @@ const queues = {
     }
     reconcile(part(".sources"), sourceRows, (row) => row.key, (row) => (row.note ? queues.makeNote(5) : fromTemplate("source-template")), (element, row) => {
       if (row.note) queues.updateNote(element, row.note);
-      else queues.updateSource(element, row.source, tell);
+      else queues.updateSource(element, row.source, queue, tell);
     });
     part(".sources-part .scroll").hidden = sources.length === 0;
     part(".sources-part .none").hidden = sources.length > 0;
@@ -241,12 +241,12 @@ const queues = {
       "aria-label", `Lag of ${consumer.name} in the last 10 minutes: now ${format.bytes(consumer.lag_bytes)}, at most ${format.bytes(largest)}`);
   },
 
-  updateSource(row, source, tell) {
+  updateSource(row, source, queue, tell) {
     const text = (selector, value) => setText(row.querySelector(selector), value);
     text(".name", source.name);
     text(".kind", source.type);
     let [state, word] = [undefined, source.activity];
-    if (source.activity === "running") [state, word] = ["good", "running"];
+    if (source.activity === "running") [state, word] = queue.is_full ? ["warn", "queue full: waits or drops"] : ["good", "running"];
     if (source.activity === "backing_off") [state, word] = ["bad", `failed, again in ${format.duration(source.seconds_until_retry ?? 0)}`];
     if (source.activity === "failed") [state, word] = ["bad", "can't work"];
     setState(row.querySelector(".state"), state);
