@@ -69,7 +69,7 @@ import Testing
 
   @Test func `wherever an answer breaks off, the next goes on, and nothing is missing or doubled`() async throws {
     let answer = Self.events(0..<40).utf8.count
-    for length in stride(from: 0, to: answer, by: 13) {
+    for length in stride(from: 0, to: answer, by: 29) {
       let server = ServerDouble { request in
         var reply = Self.reply(Self.events(Self.place(request)..<100))
         if request.number < 5 { reply.brokenAt = length }

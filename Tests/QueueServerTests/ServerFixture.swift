@@ -19,7 +19,12 @@ final class ServerFixture: Sendable {
   let address: String
 
   /// Asks for no encoding by itself, and shows bodies as they came.
-  static let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: HTTPClient.Configuration(decompression: .disabled))
+  static let client: HTTPClient = {
+    var configuration = HTTPClient.Configuration(decompression: .disabled)
+    // Each open stream keeps a connection.
+    configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 100
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }()
 
   private init(_ queue: SegmentQueue, _ server: QueueServer, _ address: String) {
     self.queue = queue

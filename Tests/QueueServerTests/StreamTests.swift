@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOEmbedded
 import NIOHTTP1
 import RecordBlocks
 import SegmentQueue
@@ -23,7 +24,7 @@ import Testing
       try await fixture.untilWaiting(1)
       try await fixture.append(["d"])
       #expect(try await stream.next() == Event("records", "1-3", "1-4", ["d"]))
-      #expect(try await stream.next() == Event("heartbeat", nil, "1-4"))
+      #expect(try await stream.nextOfAll() == Event("heartbeat", nil, "1-4"))
       try await fixture.append(["e"])
       #expect(try await stream.next() == Event("records", "1-4", "1-5", ["e"]))
     }
@@ -33,7 +34,7 @@ import Testing
     try await ServerFixture.run { (fixture) async throws in
       try await fixture.append(["a", "b", "c"])
       var stream = try await fixture.open(path + "?offset=newest&heartbeat=60s")
-      #expect(try await stream.next() == Event("heartbeat", nil, "1-3"))
+      #expect(try await stream.nextOfAll() == Event("heartbeat", nil, "1-3"))
       try await fixture.append(["d"])
       #expect(try await stream.next() == Event("records", "1-3", "1-4", ["d"]))
     }
@@ -179,7 +180,7 @@ import Testing
     try await ServerFixture.run(configure: { $0.limits.waiters = 2 }) { (fixture) async throws in
       do {
         var streams = [try await fixture.open(path + "?offset=newest"), try await fixture.open(path + "?offset=newest")]
-        for index in streams.indices { #expect(try await streams[index].next()?.type == "heartbeat") }
+        for index in streams.indices { #expect(try await streams[index].nextOfAll()?.type == "heartbeat") }
         try await fixture.untilMetric("sluice_http_streams{queue=\"app\"} 2")
         let refused = try await fixture.get(path + "?offset=newest")
         #expect((refused.status, refused.code) == (429, "too_many_waiters"))
@@ -235,6 +236,55 @@ import Testing
       #expect((answer.status, answer.code) == (400, "bad_parameter"))
       #expect((try answer.json()["detail"] as? String)?.contains(part) == true, "\(answer.text)")
     }
+  }
+}
+
+@Suite("Those who wait for records", .timeLimit(.minutes(1))) struct WaitRoomTests {
+  @Test func `who is woken on his way to wait doesn't wait`() async throws {
+    try await ServerFixture.run { (fixture) async throws in
+      let clients = ClientPresence()
+      let channel = EmbeddedChannel(handler: clients.makeHandler())
+      let room = WaitRoom(limit: 1, clients: clients)
+      let reader = WaitRoom.Reader(consumer: "job", of: fixture.queue)
+      let wakes = room.wakes
+      room.wake(reader)
+      let outcome = try await room.wait(
+        for: fixture.queue, beyond: fixture.queue.durableEnd, until: .now + .seconds(3600), connection: ObjectIdentifier(channel),
+        as: reader, since: wakes)
+      #expect(outcome == .recordsOrTime)
+      #expect(room.count == 0)
+      _ = try? channel.finish()
+    }
+  }
+
+  @Test func `a seat is taken until nobody refers to it, and its holder waits within it`() async throws {
+    try await ServerFixture.run { (fixture) async throws in
+      let room = WaitRoom(limit: 1, clients: ClientPresence())
+      var seat: WaitRoom.Seat? = try room.seat(for: fixture.queue)
+      #expect(throws: Problem.self) { try room.seat(for: fixture.queue) }
+      // Nobody is at this connection.
+      let outcome = try await room.wait(
+        for: fixture.queue, beyond: fixture.queue.durableEnd, until: .now + .seconds(3600), connection: ObjectIdentifier(room), in: seat)
+      #expect(outcome == .clientGone)
+      #expect(throws: Problem.self) { try room.seat(for: fixture.queue) }
+      seat = nil
+      _ = try room.seat(for: fixture.queue)
+    }
+  }
+}
+
+@Suite("Memory for answers") struct ResponseBudgetTests {
+  @Test func `under pressure a share is cut, but not below what its kind needs at least`() throws {
+    let budget = ResponseBudget(total: 1 << 20)
+    var shares = [try budget.share(of: 600 << 10)]
+    while let share = try? budget.share(of: 1 << 20, least: 16 << 10) { shares.append(share) }
+    let counts = shares.dropFirst().map(\.byteCount)
+    #expect(counts.first == (424 << 10) / 8)
+    #expect(counts.dropFirst().allSatisfy { $0 >= 16 << 10 })
+    #expect(try #require(counts.last) == 16 << 10)
+    #expect(budget.inUse >= 1 << 20)
+    shares.removeAll()
+    #expect(budget.inUse == 0)
   }
 }
 
@@ -338,8 +388,16 @@ struct OpenedStream {
     pieces = response.body.makeAsyncIterator()
   }
 
-  /// The next event of one JSON object a line; nil at the answer's end.
+  /// The next event but heartbeats, which come when the machine is slow, too; nil at the answer's end.
   mutating func next() async throws -> Event? {
+    while let event = try await nextOfAll() {
+      if event.type != "heartbeat" { return event }
+    }
+    return nil
+  }
+
+  /// The next event of one JSON object a line; nil at the answer's end.
+  mutating func nextOfAll() async throws -> Event? {
     guard let line = try await text(until: "\n") else { return nil }
     return try JSONDecoder().decode(Event.self, from: Data(line.utf8))
   }

@@ -32,6 +32,8 @@ final class WaitRoom: Sendable {
     var waits: [UInt64: (task: Task<Void, Never>, reader: Reader?)] = [:]
     var perQueue: [ObjectIdentifier: Int] = [:]
     var next: UInt64 = 0
+    /// How often a consumer's waits were ended.
+    var wakes: UInt64 = 0
     var isStopping = false
   }
 
@@ -51,6 +53,9 @@ final class WaitRoom: Sendable {
   /// The server stops: nobody waits any more.
   var isStopping: Bool { state.withLock { $0.isStopping } }
 
+  /// Taken before a look and given to ``wait(for:beyond:until:connection:in:as:since:)``: what ends a consumer's waits in between isn't missed.
+  var wakes: UInt64 { state.withLock { $0.wakes } }
+
   /// Takes a place among those who wait for `queue`.
   /// - Throws: ``Problem`` `too_many_waiters`.
   func seat(for queue: SegmentQueue) throws -> Seat {
@@ -64,18 +69,18 @@ final class WaitRoom: Sendable {
   /// - Throws: ``Problem`` `too_many_waiters`.
   func wait(
     for queue: SegmentQueue, beyond offset: RecordBlocks.Offset, until deadline: ContinuousClock.Instant, connection: ObjectIdentifier,
-    in seat: Seat? = nil, as reader: Reader? = nil
+    in seat: Seat? = nil, as reader: Reader? = nil, since wakes: UInt64? = nil
   )
     async throws -> Outcome
   {
-    try await wait(for: queue, connection: connection, in: seat, as: reader) {
+    try await wait(for: queue, connection: connection, in: seat, as: reader, since: wakes) {
       _ = await queue.waitForRecords(beyond: offset, until: deadline)
     }
   }
 
   /// The same for whatever may end the wait: `body` returns early when its task is cancelled.
   func wait(
-    for queue: SegmentQueue, connection: ObjectIdentifier, in seat: Seat? = nil, as reader: Reader? = nil,
+    for queue: SegmentQueue, connection: ObjectIdentifier, in seat: Seat? = nil, as reader: Reader? = nil, since wakes: UInt64? = nil,
     _ body: @escaping @Sendable () async -> Void
   ) async throws -> Outcome {
     let key = ObjectIdentifier(queue)
@@ -85,6 +90,7 @@ final class WaitRoom: Sendable {
       state.next += 1
       let task = Task { await body() }
       state.waits[state.next] = (task, reader)
+      if reader != nil, let wakes, wakes != state.wakes { task.cancel() }
       return (state.next, task)
     }
     guard let (id, task) = entered else { return .stopping }
@@ -107,7 +113,10 @@ final class WaitRoom: Sendable {
 
   /// Ends the waits of a consumer, which is gone or stands elsewhere: who waited looks again.
   func wake(_ reader: Reader) {
-    let waits = state.withLock { state in state.waits.values.filter { $0.reader == reader } }
+    let waits = state.withLock { state in
+      state.wakes += 1
+      return state.waits.values.filter { $0.reader == reader }
+    }
     for wait in waits { wait.task.cancel() }
   }
 

@@ -28,6 +28,7 @@ struct StreamHandler: Sendable {
   /// Looks once before it answers: what is wrong with the request is told by a status.
   func respond() async throws -> Response {
     let open = try OpenStream(of: served, server)
+    let wakes = server.waits.wakes
     let (source, place, look) = try await server.pool.run { [served, parameters, server] in
       let source = try StreamSource(served, parameters, server)
       let place = try source.start()
@@ -37,24 +38,25 @@ struct StreamHandler: Sendable {
     return Response(
       status: .ok, headers: headers,
       body: ResponseBody { writer in
-        try await send(source, from: place, look, in: open, to: &writer)
+        try await send(source, from: place, (look, wakes), in: open, to: &writer)
         try await writer.finish(nil)
       })
   }
 
   /// Sends events until there is a reason to end, which is the last event.
   @concurrent private func send(
-    _ source: StreamSource, from start: RecordBlocks.Offset, _ first: StreamSource.Look, in open: OpenStream,
+    _ source: StreamSource, from start: RecordBlocks.Offset, _ first: (look: StreamSource.Look, wakes: UInt64), in open: OpenStream,
     to writer: inout any ResponseBodyWriter
   ) async throws {
     var place = start
-    var found: StreamSource.Look? = first
+    var found: (look: StreamSource.Look, wakes: UInt64)? = first
     // Nothing yet: who begins where nothing is gets to know at once where that is.
     var sentAt: ContinuousClock.Instant?
     do {
       sending: while !server.waits.isStopping {
+        let wakes = found?.wakes ?? server.waits.wakes
         let look: StreamSource.Look
-        if let known = found ?? source.glance(at: place) {
+        if let known = found?.look ?? source.glance(at: place) {
           look = known
         } else {
           look = try await server.pool.run { [place] in try source.look(at: place) }
@@ -80,7 +82,7 @@ struct StreamHandler: Sendable {
           sentAt = quietSince
           switch try await server.waits.wait(
             for: queue, beyond: end, until: quietSince + parameters.heartbeat, connection: call.context.connection, in: open.seat,
-            as: source.reader)
+            as: source.reader, since: wakes)
           {
           case .clientGone:
             // Who has only closed the sending half still reads this.
