@@ -194,7 +194,7 @@ public final class JetStreamSink: Sink {
     let packing = MessagePacking(
       limit: limit, template: RangeHeader(queue: queue, first: from, next: delivery.next, start: start, writer: writer))
     switch delivery.content {
-    case .gap(let gap): return [packing.message(gap, first: from, next: delivery.next)]
+    case .gap(let gap): return [packing.message(gap.withoutFirst(from - delivery.first), first: from, next: delivery.next)]
     case .records(let slices):
       do throws(BlockDamage) {
         return try packing.messages(slices, from: from)

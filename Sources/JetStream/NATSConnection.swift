@@ -7,9 +7,9 @@ internal import RecordBlocks
 /// goes out again. So libnats's own reconnecting, which sends what it has buffered, is off; a new connection is made instead, to whichever
 /// server answers.
 ///
-/// Every wait is in steps of a tenth of a second, so that a cancelled task is heard.
+/// Every wait is in steps of a quarter of a second, so that a cancelled task is heard.
 final class NATSConnection: @unchecked Sendable {  // libnats locks its connection; the rest is the owner's, one thread at a time
-  private static let step = Int64(100)
+  private static let step = Int64(250)
 
   private let connection: OpaquePointer
   private let inbox: String
@@ -198,7 +198,7 @@ final class NATSConnection: @unchecked Sendable {  // libnats locks its connecti
   /// A subject of ours for ``subscribe(_:)``.
   func newInbox() -> String { "_INBOX.sluice.\(Self.randomName())" }
 
-  /// The next message; nil when none came within a tenth of a second.
+  /// The next message; nil when none came within a quarter of a second.
   func next(of subscription: OpaquePointer) throws(JetStreamFailure) -> NATSMessage? {
     if Task.isCancelled { throw .cancelled }
     var received: OpaquePointer?
@@ -232,6 +232,6 @@ final class NATSSubscription: @unchecked Sendable {  // libnats locks its subscr
 
   deinit { natsSubscription_Destroy(subscription) }
 
-  /// The next message; nil when none came within a tenth of a second.
+  /// The next message; nil when none came within a quarter of a second.
   func next() throws(JetStreamFailure) -> NATSMessage? { try connection.next(of: subscription) }
 }

@@ -101,3 +101,14 @@ public struct RangeHeader: Sendable, Hashable {
     return Gap(reason: reason, records: records, bytes: bytes, firstTime: first, lastTime: last)
   }
 }
+
+extension Gap {
+  /// What is left of the loss when the first `count` of its offsets were told already: a range that grew since.
+  func withoutFirst(_ count: Int) -> Gap {
+    if count == 0 { return self }
+    var rest = self
+    rest.records -= min(records, UInt64(count))
+    rest.bytes = 0
+    return rest
+  }
+}

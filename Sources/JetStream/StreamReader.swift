@@ -215,7 +215,8 @@ final class StreamReader {
     }
     if let gap = range.gap {
       assemblies[subject] = nil
-      _ = try await writeGap(gap, upTo: range.next, of: subject, known, sequence: sequence, output)
+      let told = gap.withoutFirst(known.place.next > range.first ? known.place.next - range.first : 0)
+      _ = try await writeGap(told, upTo: range.next, of: subject, known, sequence: sequence, output)
     } else if range.piece != nil {
       guard let payload = assemble(message, range, sequence, subject) else { return }
       try await write(payload, range, sequence: sequence, of: subject, known, output)

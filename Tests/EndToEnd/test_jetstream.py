@@ -50,6 +50,9 @@ def follow(t, count, until_ended):
         with open(t.path("in.log"), "ab", buffering=0) as file:
             while not until_ended.is_set() or number < count:
                 file.write(b"".join(corpus.lines(200, t.seed + number, first=number * 200)))
+                if number % 100 == 50:
+                    # A block that goes in pieces.
+                    file.write(random.Random(number).randbytes(2_200_000).replace(b"\n", b"x") + b"\n")
                 number += 1
                 time.sleep(0.01)
 

@@ -38,6 +38,13 @@ import Testing
     #expect(read(header(), changing: ["Sluice-Gap": "eaten_by_mice;1;2;3;4"])?.gap?.reason == .dropped)
   }
 
+  @Test func `a loss of which a part was told before is the rest of it`() {
+    let gap = Gap(reason: .retention, records: 150, bytes: 9000, firstTime: 1, lastTime: 2)
+    #expect(gap.withoutFirst(0) == gap)
+    #expect(gap.withoutFirst(100) == Gap(reason: .retention, records: 50, bytes: 0, firstTime: 1, lastTime: 2))
+    #expect(gap.withoutFirst(200).records == 0)
+  }
+
   @Test func `stored headers are read from their block`() {
     let text = "NATS/1.0\r\nSluice-Writer: ff\r\nEmpty:\r\nTwice: a\r\nTwice: b\r\nno colon\r\n\r\n"
     #expect(JetStreamAPI.headers(Array(text.utf8)) == ["Sluice-Writer": "ff", "Empty": "", "Twice": "a"])
