@@ -41,7 +41,7 @@ struct JetStreamAPI {
     case foreign(sequence: UInt64)
   }
 
-  /// Asks the stream's leader for the last message of `subject`; a follower might lag.
+  /// Asks the stream's leader for the last message of `subject`, which may have wildcards; a follower might lag.
   func lastMessage(of subject: String, in stream: String) throws(JetStreamFailure) -> LastMessage {
     let answer: JSONTree
     do throws(JetStreamFailure) {
@@ -114,14 +114,10 @@ struct JetStreamAPI {
   }
 
   /// Asks a consumer for messages; they, and at the end a status, come to `reply`.
-  /// - Parameter waits: nil to get what there is and no more.
-  func pull(_ consumer: String, of stream: String, count: Int, byteCount: Int, waits: Duration?, reply: String) throws(JetStreamFailure) {
-    var body = "{\"batch\":\(count),\"max_bytes\":\(byteCount)"
-    if let waits {
-      body += ",\"expires\":\(waits.wholeNanoseconds),\"idle_heartbeat\":\(Self.heartbeat.wholeNanoseconds)}"
-    } else {
-      body += ",\"no_wait\":true}"
-    }
+  /// - Parameter waits: how long for them; at least twice ``heartbeat``.
+  func pull(_ consumer: String, of stream: String, count: Int, byteCount: Int, waits: Duration, reply: String) throws(JetStreamFailure) {
+    let body =
+      "{\"batch\":\(count),\"max_bytes\":\(byteCount),\"expires\":\(waits.wholeNanoseconds),\"idle_heartbeat\":\(Self.heartbeat.wholeNanoseconds)}"
     try connection.publish("$JS.API.CONSUMER.MSG.NEXT.\(stream).\(consumer)", reply: reply, body)
   }
 

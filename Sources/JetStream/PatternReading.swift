@@ -23,7 +23,11 @@ struct PatternReading {
   var gotOfRequest = 0
   /// When it was last heard of.
   var heard = ContinuousClock.now
-  /// All that there was at the beginning was read.
+  /// With `once`: the sequence of the last message that there was at the beginning.
+  var target: UInt64 = 0
+  /// Requests that nothing came of.
+  var emptyRequests = 0
+  /// All that there was at the beginning was read, or has gone meanwhile.
   var hasEnded = false
 
   /// Forgets the consumer: the next reading makes another.

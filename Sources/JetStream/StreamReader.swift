@@ -6,9 +6,12 @@ internal import RecordBlocks
 final class StreamReader {
   /// Messages asked for at once.
   private static let requestCount = 256
-  /// Bytes asked for at once: what waits in memory for each pattern. More than any server's usual payload.
+  /// Bytes asked for at once, by all patterns together, but two messages of each in any case: what waits in memory.
   private static let requestBytes = 16 << 20
   private static let requestTime = Duration.seconds(10)
+  /// The same with `once`, and how often nothing may come although the end isn't reached: then it was deleted meanwhile.
+  private static let onceRequestTime = Duration.seconds(2)
+  private static let mostEmptyRequests = 3
   /// A consumer that is silent for as long, in spite of its heartbeats, has gone.
   private static let longestSilence = Duration.seconds(4)
   /// Blocks in pieces that are put together at a time; those of other subjects are read again later.
@@ -121,10 +124,22 @@ final class StreamReader {
       for index in patterns.indices { patterns[index].sequence = patterns[index].written }
     }
     created = facts.created
+    guard configuration.once else { return }
+    // By the leader: the server that a consumer lives on may lag.
+    for index in patterns.indices {
+      switch try api.lastMessage(of: patterns[index].text, in: configuration.stream) {
+      case .none: patterns[index].target = 0
+      case .range(_, let sequence), .foreign(let sequence): patterns[index].target = sequence
+      }
+    }
   }
 
   /// Keeps a consumer with a request in hand.
   private func ask(_ index: Int, _ api: JetStreamAPI, _ inbox: String) throws(JetStreamFailure) {
+    if configuration.once, deferred.isEmpty, patterns[index].sequence >= patterns[index].target {
+      patterns[index].hasEnded = true
+      return
+    }
     if patterns[index].consumer == nil {
       let name = "sluice-\(NATSConnection.randomName())"
       try api.createConsumer(name, on: configuration.stream, filter: patterns[index].text, from: patterns[index].sequence + 1)
@@ -140,8 +155,8 @@ final class StreamReader {
     patterns[index].heard = .now
     try api.pull(
       patterns[index].consumer ?? "", of: configuration.stream, count: Self.requestCount,
-      byteCount: max(Self.requestBytes, 2 * api.connection.maxPayload), waits: configuration.once ? nil : Self.requestTime,
-      reply: "\(inbox).\(lastRequest)")
+      byteCount: max(Self.requestBytes / patterns.count, 2 * api.connection.maxPayload),
+      waits: configuration.once ? Self.onceRequestTime : Self.requestTime, reply: "\(inbox).\(lastRequest)")
   }
 
   /// A server's word about a request.
@@ -160,7 +175,9 @@ final class StreamReader {
 
   private func endRequest(_ index: Int) {
     patterns[index].request = nil
-    if configuration.once && patterns[index].gotOfRequest == 0 { patterns[index].hasEnded = true }
+    guard configuration.once && patterns[index].gotOfRequest == 0 else { return }
+    patterns[index].emptyRequests += 1
+    if patterns[index].emptyRequests == Self.mostEmptyRequests { patterns[index].hasEnded = true }
   }
 
   // MARK: Messages
