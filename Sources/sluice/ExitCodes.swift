@@ -38,11 +38,13 @@ enum ExitCode: Int32, CaseIterable {
 }
 
 /// An error that ends the command: its exit code and the sentence that the user reads.
-struct CommandFailure: Error {
+struct CommandFailure: Error, CustomStringConvertible {
   let code: ExitCode
   /// Of several lines only where each is given by itself: a line feed in a name must not begin a line that seems to be ours.
   let lines: [String]
   var message: String { lines.joined(separator: "\n") }
+  /// For whoever logs it, unlike those who print its lines.
+  var description: String { lines.joined(separator: "; ") }
 
   init(_ code: ExitCode, _ message: String) { self.init(code, lines: message.isEmpty ? [] : [message]) }
 
