@@ -18,8 +18,10 @@ internal import Synchronization
 /// A leader that has just been elected may not know yet of a message that is on its way to being stored; then a range can be there twice.
 /// Its offsets tell: ``JetStreamSource`` skips it.
 ///
-/// **Two sinks on one subject.** A message that isn't of this queue, or that another process published while this one was at work, fences
-/// this sink: it publishes nothing more, and says so.
+/// **Two sinks on one subject.** Before a process publishes anything, its mark is committed with the place where it begins. What the stream has
+/// beyond a committed place is therefore of the process that the place names; anything else is by a copy of the queue's directory, or by
+/// what ran before an older one was put back, under offsets that mean other records here. That, and a message that isn't of this queue,
+/// fences this sink: it publishes nothing more, and says so, also after it was started anew.
 public final class JetStreamSink: Sink {
   /// What a sink is told.
   public struct Configuration: Sendable {
@@ -41,6 +43,10 @@ public final class JetStreamSink: Sink {
     var limit = 0
     /// Nil before the first look.
     var end: SubjectEnd?
+    /// The process that the committed place names, at the first opening; 0 for none.
+    var predecessor: UInt64 = 0
+    /// This process's mark is committed.
+    var isDeclared = false
     /// A message of this process was acknowledged.
     var hasPublished = false
     /// Why nothing is published any more.
@@ -77,7 +83,11 @@ public final class JetStreamSink: Sink {
     let committed = start.state.flatMap { SubjectEnd($0) }
     do throws(JetStreamFailure) {
       if let fence = state.withLock({ $0.fence }) { throw .unusable(fence) }
-      state.withLock { $0.connection = nil }
+      state.withLock { state in
+        state.connection = nil
+        state.isDeclared = committed?.writer == writer
+        if state.end == nil { state.predecessor = committed?.writer ?? 0 }
+      }
       let connection = try NATSConnection.connect(configuration.connection, name: "sluice sink \(name)")
       let api = JetStreamAPI(connection: connection)
       let facts = try preparedStream(api)
@@ -126,13 +136,20 @@ public final class JetStreamSink: Sink {
       return SubjectEnd(sequence: 0, next: known?.next ?? cursor, start: known?.start ?? min(committed?.start ?? cursor, cursor))
     case .foreign(let sequence):
       throw .unusable(
-        "the subject '\(settings.subject)' of stream '\(settings.name)' has a message that isn't Sluice's (sequence \(sequence)); give the sink a 'subject' that nobody else publishes on"
+        "the subject '\(settings.subject)' of stream '\(settings.name)' has a message that isn't Sluice's (sequence \(sequence)); delete it (nats stream rmm \(settings.name) \(sequence)), and let nobody else publish there"
       )
     case .range(let range, let sequence):
       guard range.queue == queue else {
         throw .unusable(
           "the subject '\(settings.subject)' of stream '\(settings.name)' belongs to another queue (\(range.queue), sequence \(sequence)), this one is \(queue): two sinks can't share a subject, so this one publishes nothing; give it a 'subject' of its own"
         )
+      }
+      let predecessor = state.withLock { $0.predecessor }
+      if let place = known ?? committed, predecessor != 0, sequence > place.sequence, range.writer != predecessor, range.writer != writer {
+        let text =
+          "another process has published on '\(settings.subject)' what this queue's place doesn't know of (sequence \(sequence), the place is at \(place.sequence)): is the queue's directory a copy, or an older one that was put back? Records would be taken for others under their offsets, so this sink publishes nothing: give it an empty queue and a 'subject' of its own; if no other has ever run, 'sluice queue seek' to the cursor takes the stream as it is"
+        state.withLock { $0.fence = text }
+        throw .unusable(text)
       }
       // Before our first message, what a process that was killed had sent may still arrive.
       if let known, range.writer != writer, sequence != known.sequence, state.withLock({ $0.hasPublished }) {
@@ -173,6 +190,8 @@ public final class JetStreamSink: Sink {
       throw DeliveryError(.reject(status: "of another queue"), "dead letters can't be put back to a subject whose offsets are the queue's")
     }
     if delivery.next <= end.next { return delivery.next }
+    // First its mark is committed; then the same comes again.
+    guard state.withLock({ $0.isDeclared }) else { return delivery.first }
     let from = max(delivery.first, end.next)
     let messages = try packed(delivery, from: from, limit: limit, start: end.start)
     do throws(JetStreamFailure) {
@@ -235,7 +254,14 @@ public final class JetStreamSink: Sink {
   private static let mostLooks = 3
 
   /// What was acknowledged is in the stream already; the state is for the next start, should all messages have gone by age.
-  public func sync() async throws(DeliveryError) -> SinkState { state.withLock { $0.end?.state ?? SinkState() } }
+  public func sync() async throws(DeliveryError) -> SinkState {
+    state.withLock { state in
+      guard var end = state.end else { return SinkState() }
+      end.writer = writer
+      state.isDeclared = true
+      return end.state
+    }
+  }
 
   /// Lets the connection go.
   public func close() async { state.withLock { $0.connection = nil } }

@@ -40,7 +40,7 @@ import Testing
     let pattern = PatternPlace(sequence: 12, created: "2026-09-01T00:00:00Z")
     #expect(PatternPlace(pattern.value) == pattern)
     #expect(PatternPlace([2]) == nil)
-    let end = SubjectEnd(sequence: 3, next: Offset(9), start: Offset(1))
+    let end = SubjectEnd(sequence: 3, next: Offset(9), start: Offset(1), writer: 77)
     #expect(SubjectEnd(end.state) == end)
   }
 

@@ -247,6 +247,21 @@ extension LeasedBatch {
     }
   }
 
+  @Test func `a record whose ledger says more than its length is none`() throws {
+    var record = CursorRecord(kind: .lease, queueID: QueueID(high: 1, low: 2), cursor: .zero)
+    record.ledger = LeaseLedger(nonce: 7, maxDeliveries: 5)
+    record.ledger!.ranges = (1...3).map { .init(kind: .open, end: Offset($0), deliveries: 1, tally: Tally()) }
+    let whole = record.encode()
+    // The same bytes, said to end before the last range.
+    var bytes = whole
+    let length = whole.count - 31
+    (bytes[4], bytes[5]) = (UInt8(truncatingIfNeeded: length), UInt8(truncatingIfNeeded: length >> 8))
+    let checksum = bytes.prefix(length - 4).withUnsafeBytes { BlockCodec.checksum($0) }
+    for index in 0..<4 { bytes[length - 4 + index] = UInt8(truncatingIfNeeded: checksum >> UInt32(8 * index)) }
+    #expect(bytes.withUnsafeBytes { CursorRecord.decode($0) } == nil)
+    #expect(whole.withUnsafeBytes { CursorRecord.decode($0) } == record)
+  }
+
   @Test func `what retention took is given as a gap with exact counts, without what was acknowledged before`() async throws {
     var fixture = QueueFixture()
     fixture.options.maxAge = .seconds(3600)

@@ -225,7 +225,8 @@ struct CursorRecord: Hashable {
     guard counts.allSatisfy({ $0 <= .max / 2 }) else { return nil }
     // Behind the record's length, which tells whether the last fields are there.
     let encoded = record.encode()
-    return encoded.count >= read && encoded[6..<read].elementsEqual(slot[6..<read]) ? record : nil
+    guard encoded.count >= read, kind != .lease || encoded.count == Int(length) else { return nil }
+    return encoded[6..<read].elementsEqual(slot[6..<read]) ? record : nil
   }
 }
 
