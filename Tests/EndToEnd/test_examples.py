@@ -377,7 +377,7 @@ def busy_server(t):
     t.pipeline(f"""
 queue: {{ name: q, path: q, max_size: 64MiB }}
 sources: {{ network: {{ type: syslog, listen: "udp://127.0.0.1:{port}", format: raw, receive_buffer: 64KiB }} }}
-sinks: {{ out: {{ type: http, url: "http://127.0.0.1:{free_port()}/logs" }} }}
+sinks: {{ out: {{ type: http, url: "http://127.0.0.1:{free_port()}/logs", hold: 10% }} }}
 consumers: {{ job: {{}} }}
 """)
     server = served.run(t)
