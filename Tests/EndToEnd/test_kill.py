@@ -10,8 +10,8 @@ from harness import Failure, background, test
 
 
 def kill_and_restart(t, options, progress, expected_total, kills):
-    """Runs, kills when `progress` reaches random places between 5 % and 95 % of `expected_total`, then lets it finish. Gives the places, in bytes."""
-    places = sorted(t.random.uniform(0.06, 0.93) * expected_total for _ in range(kills))
+    """Runs, kills when `progress` reaches random places between 6 % and 85 % of `expected_total`, then lets it finish. Gives the places, in bytes."""
+    places = sorted(t.random.uniform(0.06, 0.85) * expected_total for _ in range(kills))
     killed_at = []
     for place in places:
         run = t.start_run(*options)
