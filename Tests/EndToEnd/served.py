@@ -176,3 +176,21 @@ def serve(t, *arguments, queue="q", listen="127.0.0.1:0", **options):
 def run(t, *arguments, queue="q", listen="127.0.0.1:0", **options):
     """`sluice run` of the test's pipeline, with its HTTP side."""
     return Server(t, t.start_run("--listen", listen, *arguments, **options), queue)
+
+
+def with_damaged_block(server, lines):
+    """Pushes lines in three parts, each a block, kills the server, flips a bit in the second block, and serves the queue again; gives the new server and the parts."""
+    t, active = server.t, f"{server.queue}/segments/00000000000000000000.gz.active"
+    parts = [lines[first:first + len(lines) // 3 + 1] for first in range(0, len(lines), len(lines) // 3 + 1)]
+    ends = []
+    for part in parts:
+        server.pushed(part)
+        ends.append(t.size(active))
+    server.process.kill()
+    with open(t.path(active), "r+b") as file:
+        position = (ends[0] + ends[1]) // 2
+        file.seek(position)
+        byte = file.read(1)
+        file.seek(position)
+        file.write(bytes([byte[0] ^ 0x55]))
+    return serve(t, queue=server.queue), parts

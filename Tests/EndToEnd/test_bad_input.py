@@ -1,6 +1,5 @@
 """What goes wrong before or beside the work: each time a message that names the place and the remedy, the documented exit code, and nothing damaged."""
 
-import json
 import os
 import re
 import socket

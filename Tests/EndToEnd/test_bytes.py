@@ -1,6 +1,5 @@
 """Every byte of a line comes out as it went in."""
 
-import os
 import subprocess
 
 import outputs

@@ -2,15 +2,10 @@
 
 import json
 import os
-import pty
 import signal
-import struct
-import subprocess
-import termios
-import threading
-from fcntl import ioctl
 
 from harness import test
+from watched import Watched
 
 ESCAPE = b"\x1b["
 
@@ -136,28 +131,10 @@ def stopped(t):
 
 @test("on a terminal a demonstration explains itself, shows live figures, and ends with the summary")
 def live(t):
-    master, slave = pty.openpty()
-    ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 140, 0, 0))
-    seen = bytearray()
-
-    def reader():
-        try:
-            while part := os.read(master, 1 << 16):
-                seen.extend(part)
-        except OSError:
-            pass  # EIO: nobody has the other end any more
-
-    thread = threading.Thread(target=reader, daemon=True)
-    thread.start()
-    process = subprocess.Popen(
-        [t.sluice_path, "demo", "long-poll", "--scale", "10"], cwd=t.directory, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
-        env=environment(t) | {"TERM": "xterm"})
-    os.close(slave)
-    t.later(process.kill)
-    t.equal(process.wait(60), 0, "exit code")
-    thread.join(10)
-    os.close(master)
-    explanation, _, rest = bytes(seen).partition(b"records have come")
+    watched = Watched(t, t.sluice_path, "demo", "long-poll", "--scale", "10", columns=140, env=environment(t))
+    code, _ = watched.end(seconds=60)
+    t.equal(code, 0, "exit code")
+    explanation, _, rest = watched.seen.partition(b"records have come")
     t.contains(explanation.decode(), "A long poll waits inside the server", "the explanation")
     t.true(rest.count(b"records have come") > 5 and ESCAPE in rest, "live figures")
     summary = rest.rpartition(ESCAPE + b"J")[2].decode()

@@ -1,6 +1,5 @@
 """The API's own description, and requests made up from it by Schemathesis: the server answers as it says, to good and bad requests."""
 
-import json
 import sys
 
 import corpus

@@ -278,19 +278,7 @@ def gaps(t):
     server = served.serve(t)
     server.make_consumer("job")
     lines = hard_lines(t, 90 * KIB)
-    parts = [lines[first:first + len(lines) // 3 + 1] for first in range(0, len(lines), len(lines) // 3 + 1)]
-    ends = []
-    for part in parts:
-        server.pushed(part)
-        ends.append(t.size("q/segments/00000000000000000000.gz.active"))
-    server.process.kill()
-    with open(t.path("q/segments/00000000000000000000.gz.active"), "r+b") as file:
-        position = (ends[0] + ends[1]) // 2
-        file.seek(position)
-        byte = file.read(1)
-        file.seek(position)
-        file.write(bytes([byte[0] ^ 0x55]))
-    server = served.serve(t)
+    server, parts = served.with_damaged_block(server, lines)
     one = server.pull(consumer="job", wait="50s", min_bytes="1MiB")
     t.equal((one.lines, one.headers["Sluice-Gap"]), (parts[0], None), "a batch ends before a gap, and is answered at once")
     two = server.pull(consumer="job", commit=one.next, wait="50s", min_bytes="1MiB")

@@ -5,21 +5,19 @@ import glob
 import gzip
 import json
 import os
-import pty
 import re
 import signal
 import socket
 import stat
 import struct
 import subprocess
-import termios
 import threading
 import urllib.parse
 import zlib
-from fcntl import ioctl
 
 from endpoints import Endpoint, free_port
 from harness import Failure, test
+from watched import Watched
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 MIB = 1 << 20
@@ -857,27 +855,9 @@ def foreign_status(t):
 
 
 def on_terminal(t, arguments, enough):
-    master, slave = pty.openpty()
-    ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 200, 0, 0))
-    seen = bytearray()
-
-    def reader():
-        try:
-            while part := os.read(master, 1 << 16):
-                seen.extend(part)
-        except OSError:
-            pass  # EIO: nobody has the other end any more
-
-    thread = threading.Thread(target=reader, daemon=True)
-    thread.start()
-    process = subprocess.Popen([t.sluice_path, *arguments], cwd=t.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave, env=os.environ | {"TERM": "xterm"})
-    os.close(slave)
-    t.later(process.kill)
+    watched = Watched(t, t.sluice_path, *arguments, columns=200, stdout=subprocess.DEVNULL)
     try:
-        t.until(f"the status; seen so far: {bytes(seen[-500:])}", lambda: enough(bytes(seen)), seconds=30)
+        t.until(f"the status; seen so far: {watched.seen[-500:]}", lambda: enough(watched.seen), seconds=30)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(15)
-        thread.join(5)
-        os.close(master)
-    return bytes(seen)
+        watched.end(signal.SIGTERM)
+    return watched.seen

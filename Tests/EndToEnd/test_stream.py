@@ -389,19 +389,7 @@ def gaps(t):
     server = served.serve(t)
     server.make_consumer("job")
     lines = hard_lines(t, 90 * KIB)
-    parts = [lines[first:first + len(lines) // 3 + 1] for first in range(0, len(lines), len(lines) // 3 + 1)]
-    ends = []
-    for part in parts:
-        server.pushed(part)
-        ends.append(t.size("q/segments/00000000000000000000.gz.active"))
-    server.process.kill()
-    with open(t.path("q/segments/00000000000000000000.gz.active"), "r+b") as file:
-        position = (ends[0] + ends[1]) // 2
-        file.seek(position)
-        byte = file.read(1)
-        file.seek(position)
-        file.write(bytes([byte[0] ^ 0x55]))
-    server = served.serve(t)
+    server, parts = served.with_damaged_block(server, lines)
     first, end = len(parts[0]), len(parts[0]) + len(parts[1])
     for query in ({"offset": "oldest"}, {"consumer": "job"}):
         stream = Stream(server, **query)

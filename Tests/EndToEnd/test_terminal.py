@@ -3,16 +3,13 @@
 import base64
 import json
 import os
-import pty
 import re
 import signal
-import struct
 import subprocess
-import termios
 import threading
-from fcntl import ioctl
 
 from harness import background, test
+from watched import Watched
 
 COPY = """
 queue: { path: q, max_size: 64MiB }
@@ -24,33 +21,14 @@ ESCAPE = b"\x1b["
 
 def on_terminal(t, arguments, enough, term="xterm", columns=100):
     """Runs sluice with a terminal for standard error until `enough(what it showed)`, then ends it with SIGTERM."""
-    master, slave = pty.openpty()
-    ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-    seen = bytearray()
-
-    def reader():
-        try:
-            while part := os.read(master, 1 << 16):
-                seen.extend(part)
-        except OSError:
-            pass  # EIO: nobody has the other end any more
-
-    thread = threading.Thread(target=reader, daemon=True)
-    thread.start()
-    process = subprocess.Popen(
-        [t.sluice_path, *arguments], cwd=t.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=slave, env=os.environ | {"TERM": term})
-    os.close(slave)
-    t.later(process.kill)
+    watched = Watched(t, t.sluice_path, *arguments, columns=columns, term=term, stdout=subprocess.PIPE)
     try:
-        t.until(f"{enough.__doc__ or 'the status'}; seen so far: {bytes(seen[-500:])}", lambda: enough(bytes(seen)))
+        t.until(f"{enough.__doc__ or 'the status'}; seen so far: {watched.seen[-500:]}", lambda: enough(watched.seen))
     finally:
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=15)
-        thread.join(5)
-        os.close(master)
-    t.equal(process.returncode, 0, "exit code")
+        code, output = watched.end(signal.SIGTERM)
+    t.equal(code, 0, "exit code")
     t.equal(output, b"", "standard output")
-    return bytes(seen)
+    return watched.seen
 
 
 @test("a terminal shows the live status, and gets its cursor back")
