@@ -160,7 +160,8 @@ class Bench:
     """What a benchmark is given: the programs, the log, a scratch directory, and how often to run."""
 
     def __init__(self, options, scratch):
-        self.sluice = options.sluice
+        # The benchmarks run it in directories of their own.
+        self.sluice = os.path.abspath(options.sluice)
         self.size = options.size
         self.runs = options.runs
         self.options = options
