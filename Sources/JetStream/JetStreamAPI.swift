@@ -1,3 +1,4 @@
+internal import Foundation
 internal import RecordBlocks
 
 /// JetStream's own requests over a connection (NATS's ADR-1, ADR-2, ADR-13), as far as they are needed here.
@@ -12,7 +13,7 @@ struct JetStreamAPI {
   /// A stream's facts; nil when there is none of that name.
   func stream(_ name: String) throws(JetStreamFailure) -> StreamFacts? {
     do throws(JetStreamFailure) {
-      return try facts(in: try call("STREAM.INFO.\(name)", ""))
+      return try call("STREAM.INFO.\(name)", for: StreamFacts.self, named: "a stream's facts aren't")
     } catch {
       if case .refused(JetStreamFailure.Code.streamNotFound, _) = error { return nil }
       throw error
@@ -21,12 +22,7 @@ struct JetStreamAPI {
 
   /// Makes the stream.
   func create(_ settings: StreamSettings) throws(JetStreamFailure) -> StreamFacts {
-    try facts(in: try call("STREAM.CREATE.\(settings.name)", settings.creation))
-  }
-
-  private func facts(in answer: JSONTree) throws(JetStreamFailure) -> StreamFacts {
-    guard let facts = StreamFacts(answer) else { throw .nonsense("\(connection.server): a stream's facts aren't as the protocol says") }
-    return facts
+    try call("STREAM.CREATE.\(settings.name)", Asked.text(settings.creation), for: StreamFacts.self, named: "a stream's facts aren't")
   }
 
   // MARK: Messages
@@ -43,29 +39,21 @@ struct JetStreamAPI {
 
   /// Asks the stream's leader for the last message of `subject`, which may have wildcards; a follower might lag.
   func lastMessage(of subject: String, in stream: String) throws(JetStreamFailure) -> LastMessage {
-    let answer: JSONTree
-    do throws(JetStreamFailure) {
-      answer = try call("STREAM.MSG.GET.\(stream)", "{\"last_by_subj\":\(JSONTree.quoted(subject))}")
-    } catch {
-      if case .refused(JetStreamFailure.Code.messageNotFound, _) = error { return .none }
-      throw error
-    }
-    guard let message = answer["message"], let sequence = message["seq"]?.integer(UInt64.self) else {
-      throw .nonsense("\(connection.server): a stored message isn't as the protocol says")
-    }
-    let headers = message["hdrs"]?.text.flatMap(Base64.decode).map(Self.headers) ?? [:]
+    guard let message = try stored(in: stream, Asked.LastMessage(subject: subject)) else { return .none }
+    let sequence = message.seq
+    let headers = message.hdrs.map { Self.headers(Array($0)) } ?? [:]
     guard let range = RangeHeader({ headers[$0] }) else { return .foreign(sequence: sequence) }
     return .range(range, sequence: sequence)
   }
 
   /// The sequence of the first message of `subject` after message `previous`, as the stream's leader knows it; nil when there is none.
   func sequence(of subject: String, in stream: String, after previous: UInt64) throws(JetStreamFailure) -> UInt64? {
+    try stored(in: stream, Asked.NextMessage(sequence: previous + 1, subject: subject))?.seq
+  }
+
+  private func stored(in stream: String, _ wish: some Encodable) throws(JetStreamFailure) -> Answered.Stored.Message? {
     do throws(JetStreamFailure) {
-      let answer = try call("STREAM.MSG.GET.\(stream)", "{\"seq\":\(previous + 1),\"next_by_subj\":\(JSONTree.quoted(subject))}")
-      guard let sequence = answer["message"]?["seq"]?.integer(UInt64.self) else {
-        throw .nonsense("\(connection.server): a stored message isn't as the protocol says")
-      }
-      return sequence
+      return try call("STREAM.MSG.GET.\(stream)", Asked.text(wish), for: Answered.Stored.self, named: "a stored message isn't").message
     } catch {
       if case .refused(JetStreamFailure.Code.messageNotFound, _) = error { return nil }
       throw error
@@ -93,45 +81,45 @@ struct JetStreamAPI {
       range.fields + [
         (name: "Nats-Expected-Stream", value: stream), (name: "Nats-Expected-Last-Subject-Sequence", value: "\(previous)"),
       ]
-    let answer = try parsed(try connection.request(subject, headers: headers, payload))
-    guard let sequence = answer["seq"]?.integer(UInt64.self) else {
-      throw .nonsense("\(connection.server): an acknowledgement isn't as the protocol says")
-    }
-    return sequence
+    return try parsed(
+      try connection.request(subject, headers: headers, payload), Answered.Published.self, named: "an acknowledgement isn't"
+    ).seq
   }
 
   // MARK: Consumers
 
   /// Makes a consumer that gives `filter`'s messages from `start` on, in order, without acknowledgements; it ends by itself when nobody asks.
   func createConsumer(_ name: String, on stream: String, filter: String, from start: UInt64) throws(JetStreamFailure) {
-    let config =
-      "{\"name\":\"\(name)\",\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":\(max(1, start)),\"ack_policy\":\"none\","
-      + "\"replay_policy\":\"instant\",\"max_deliver\":1,\"inactive_threshold\":60000000000,\"num_replicas\":1,\"mem_storage\":true"
-      + (filter == ">" ? "}" : ",\"filter_subject\":\(JSONTree.quoted(filter))}")
+    let config = Asked.Consumer.Config(name: name, optStartSeq: max(1, start), filterSubject: filter == ">" ? nil : filter)
     _ = try call(
       "CONSUMER.CREATE.\(stream).\(name)" + (filter == ">" ? "" : ".\(filter)"),
-      "{\"stream_name\":\(JSONTree.quoted(stream)),\"config\":\(config),\"action\":\"create\"}")
+      Asked.text(Asked.Consumer(streamName: stream, config: config)), for: Answered.Done.self, named: "a consumer's facts aren't")
   }
 
   /// Asks a consumer for messages; they, and at the end a status, come to `reply`.
   /// - Parameter waits: how long for them; at least twice ``heartbeat``.
   func pull(_ consumer: String, of stream: String, count: Int, byteCount: Int, waits: Duration, reply: String) throws(JetStreamFailure) {
-    let body =
-      "{\"batch\":\(count),\"max_bytes\":\(byteCount),\"expires\":\(waits.wholeNanoseconds),\"idle_heartbeat\":\(Self.heartbeat.wholeNanoseconds)}"
-    try connection.publish("$JS.API.CONSUMER.MSG.NEXT.\(stream).\(consumer)", reply: reply, body)
+    let wish = Asked.Messages(
+      batch: count, maxBytes: byteCount, expires: waits.wholeNanoseconds, idleHeartbeat: Self.heartbeat.wholeNanoseconds)
+    try connection.publish("$JS.API.CONSUMER.MSG.NEXT.\(stream).\(consumer)", reply: reply, Asked.text(wish))
   }
 
   /// How often a consumer that is asked and has nothing says that it is there.
   static let heartbeat = Duration.seconds(1)
 
   /// Ends a consumer.
-  func deleteConsumer(_ name: String, of stream: String) throws(JetStreamFailure) { _ = try call("CONSUMER.DELETE.\(stream).\(name)", "") }
+  func deleteConsumer(_ name: String, of stream: String) throws(JetStreamFailure) {
+    _ = try call("CONSUMER.DELETE.\(stream).\(name)", for: Answered.Done.self, named: "an answer isn't")
+  }
 
   // MARK: Calls
 
-  private func call(_ name: String, _ body: String) throws(JetStreamFailure) -> JSONTree {
+  /// - Parameter named: the beginning of what is said of an answer that isn't one.
+  private func call<Answer: Decodable>(_ name: String, _ body: String = "", for type: Answer.Type, named: String)
+    throws(JetStreamFailure) -> Answer
+  {
     do throws(JetStreamFailure) {
-      return try parsed(try connection.request("$JS.API.\(name)", body))
+      return try parsed(try connection.request("$JS.API.\(name)", body), type, named: named)
     } catch {
       guard case .noResponders = error else { throw error }
       throw .noResponders(
@@ -139,13 +127,16 @@ struct JetStreamAPI {
     }
   }
 
-  private func parsed(_ message: NATSMessage) throws(JetStreamFailure) -> JSONTree {
-    guard let answer = message.withPayload({ JSONTree($0) }) else {
+  private func parsed<Answer: Decodable>(_ message: NATSMessage, _ type: Answer.Type, named: String) throws(JetStreamFailure) -> Answer {
+    guard let refusal = message.withPayload({ Answered.value(Answered.Refusal.self, in: $0) }) else {
       throw .nonsense("\(connection.server): an answer isn't JSON; is this a NATS server?")
     }
-    guard let error = answer["error"] else { return answer }
-    throw .refused(
-      code: error["err_code"]?.integer(Int.self) ?? error["code"]?.integer(Int.self) ?? 0,
-      "\(connection.server): \(error["description"]?.text ?? "refused")")
+    if let error = refusal.error {
+      throw .refused(code: error.errorCode ?? error.code ?? 0, "\(connection.server): \(error.description ?? "refused")")
+    }
+    guard let answer = message.withPayload({ Answered.value(type, in: $0) }) else {
+      throw .nonsense("\(connection.server): \(named) as the protocol says")
+    }
+    return answer
   }
 }

@@ -61,6 +61,8 @@ public final class JetStreamSink: Sink {
   private let writer = UInt64.random(in: 1 ... .max)
   private let state = Mutex(State())
   private var settings: StreamSettings { configuration.stream }
+  /// What its state speaks of.
+  private var place: String { "\(settings.name) \(settings.subject)" }
 
   /// After an error it asks the stream how far it came, so nothing needs to be cut back, and what is delivered again is recognised.
   public var recovery: SinkRecovery { .cutsBack }
@@ -80,7 +82,7 @@ public final class JetStreamSink: Sink {
 
   /// Connects, makes or checks the stream, and asks it for the subject's last message.
   public func open(_ start: SinkStart) async throws(DeliveryError) {
-    let committed = start.state.flatMap { SubjectEnd($0) }
+    let committed = start.state.flatMap { SubjectEnd($0, of: place) }
     do throws(JetStreamFailure) {
       if let fence = state.withLock({ $0.fence }) { throw .unusable(fence) }
       state.withLock { state in
@@ -94,8 +96,8 @@ public final class JetStreamSink: Sink {
       let known = state.withLock { $0.end }
       let end = try settledEnd(api, known: known, committed: committed, cursor: start.cursor)
       let largest = facts.maxMessageSize > 0 ? min(facts.maxMessageSize, connection.maxPayload) : connection.maxPayload
-      guard largest >= 2 * RangeHeader.mostBytes else {
-        throw .unusable("messages of the stream may have \(largest) bytes, which is too few; raise max_payload or max_msg_size")
+      guard largest >= StreamSettings.leastMessageBytes else {
+        throw .unusable("messages of the server may have \(largest) bytes, which is too few; raise its max_payload")
       }
       state.withLock { state in
         state.connection = connection
@@ -145,9 +147,9 @@ public final class JetStreamSink: Sink {
         )
       }
       let predecessor = state.withLock { $0.predecessor }
-      if let place = known ?? committed, predecessor != 0, sequence > place.sequence, range.writer != predecessor, range.writer != writer {
+      if let last = known ?? committed, predecessor != 0, sequence > last.sequence, range.writer != predecessor, range.writer != writer {
         let text =
-          "another process has published on '\(settings.subject)' what this queue's place doesn't know of (sequence \(sequence), the place is at \(place.sequence)): is the queue's directory a copy, or an older one that was put back? Records would be taken for others under their offsets, so this sink publishes nothing: give it an empty queue and a 'subject' of its own; if no other has ever run, 'sluice queue seek' to the cursor takes the stream as it is"
+          "another process has published on '\(settings.subject)' what this queue's place doesn't know of (sequence \(sequence), the place is at \(last.sequence)): is the queue's directory a copy, or an older one that was put back? Records would be taken for others under their offsets, so this sink publishes nothing: give it an empty queue and a 'subject' of its own; if no other has ever run, 'sluice queue seek' to the cursor takes the stream as it is"
         state.withLock { $0.fence = text }
         throw .unusable(text)
       }
@@ -259,7 +261,7 @@ public final class JetStreamSink: Sink {
       guard var end = state.end else { return SinkState() }
       end.writer = writer
       state.isDeclared = true
-      return end.state
+      return end.state(of: place)
     }
   }
 

@@ -27,15 +27,13 @@ public final class JetStreamSource: Source {
     public var share: SubjectShare
     /// End where the stream ends now.
     public var once: Bool
-    /// For losses.
-    public var wallClock: @Sendable () -> Int64
     /// What goes wrong, and what was made of it.
     public var logger: Logger
 
     /// A source of all subjects.
     public init(
       name: String, connection: ConnectionSettings, stream: String, subjects: [String] = [">"], share: SubjectShare = .all,
-      once: Bool = false, wallClock: @escaping @Sendable () -> Int64 = { wallTime() }, logger: Logger
+      once: Bool = false, logger: Logger
     ) {
       self.name = name
       self.connection = connection
@@ -43,7 +41,6 @@ public final class JetStreamSource: Source {
       self.subjects = subjects
       self.share = share
       self.once = once
-      self.wallClock = wallClock
       self.logger = logger
     }
   }

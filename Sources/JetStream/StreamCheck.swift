@@ -25,7 +25,9 @@ public struct StreamCheck: Sendable, Hashable {
       case .foreign(let sequence):
         return StreamCheck(
           isFine: false,
-          findings: ["'\(settings.subject)' has a message that isn't Sluice's (sequence \(sequence)); give the sink another 'subject'"])
+          findings: [
+            "'\(settings.subject)' has a message that isn't Sluice's (sequence \(sequence)); delete it (nats stream rmm \(settings.name) \(sequence)), or give the sink another 'subject'"
+          ])
       }
       return StreamCheck(isFine: true, findings: ["the stream '\(settings.name)' is as configured; \(end)"])
     }
@@ -36,6 +38,13 @@ public struct StreamCheck: Sendable, Hashable {
     look(connection) { api throws(JetStreamFailure) in
       guard let facts = try api.stream(stream) else {
         return StreamCheck(isFine: false, findings: ["the stream '\(stream)' isn't there; a source waits until a sink has made it"])
+      }
+      if facts.retention != "limits" {
+        return StreamCheck(
+          isFine: false,
+          findings: [
+            "the stream '\(stream)': its retention is '\(facts.retention)' and must be 'limits', or messages go when one reader has had them"
+          ])
       }
       return StreamCheck(
         isFine: true,

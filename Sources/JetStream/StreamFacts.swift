@@ -19,26 +19,43 @@ struct StreamFacts {
   var created: String
   /// The highest sequence that it has given.
   var lastSequence: UInt64
+}
+
+extension StreamFacts: Decodable {
+  private enum Key: String, CodingKey { case config, state, created }
+  private enum StateKey: String, CodingKey { case lastSequence = "last_seq" }
+  private enum ConfigKey: String, CodingKey {
+    case subjects, retention, storage, discard, sealed, mirror
+    case replicas = "num_replicas"
+    case maxAge = "max_age"
+    case maxBytes = "max_bytes"
+    case maxMessages = "max_msgs"
+    case maxMessagesPerSubject = "max_msgs_per_subject"
+    case maxMessageSize = "max_msg_size"
+    case noAcknowledgement = "no_ack"
+  }
 
   /// The facts in an answer to `STREAM.INFO` or `STREAM.CREATE`.
-  init?(_ answer: JSONTree) {
-    guard let config = answer["config"], let state = answer["state"], let created = answer["created"]?.text,
-      let lastSequence = state["last_seq"]?.integer(UInt64.self)
-    else { return nil }
-    subjects = config["subjects"]?.texts ?? []
-    retention = config["retention"]?.text ?? ""
-    storage = config["storage"]?.text ?? ""
-    discard = config["discard"]?.text ?? ""
-    replicas = config["num_replicas"]?.integer(Int.self) ?? 1
-    maxAge = config["max_age"]?.integer(Int64.self) ?? 0
-    maxBytes = config["max_bytes"]?.integer(Int64.self) ?? -1
-    maxMessages = config["max_msgs"]?.integer(Int64.self) ?? -1
-    maxMessagesPerSubject = config["max_msgs_per_subject"]?.integer(Int64.self) ?? -1
-    maxMessageSize = config["max_msg_size"]?.integer(Int.self) ?? -1
-    givesNoAcknowledgement = config["no_ack"]?.isTrue ?? false
-    isSealed = config["sealed"]?.isTrue ?? false
-    if case .object? = config["mirror"] { isMirror = true } else { isMirror = false }
-    self.created = created
-    self.lastSequence = lastSequence
+  init(from decoder: any Decoder) throws {
+    let answer = try decoder.container(keyedBy: Key.self)
+    created = try answer.decode(String.self, forKey: .created)
+    lastSequence = try answer.nestedContainer(keyedBy: StateKey.self, forKey: .state).decode(UInt64.self, forKey: .lastSequence)
+    let config = try answer.nestedContainer(keyedBy: ConfigKey.self, forKey: .config)
+    func value<Value: Decodable>(_ key: ConfigKey, or absent: Value) throws -> Value {
+      try config.decodeIfPresent(Value.self, forKey: key) ?? absent
+    }
+    subjects = try value(.subjects, or: [])
+    retention = try value(.retention, or: "")
+    storage = try value(.storage, or: "")
+    discard = try value(.discard, or: "")
+    replicas = try value(.replicas, or: 1)
+    maxAge = try value(.maxAge, or: 0)
+    maxBytes = try value(.maxBytes, or: -1)
+    maxMessages = try value(.maxMessages, or: -1)
+    maxMessagesPerSubject = try value(.maxMessagesPerSubject, or: -1)
+    maxMessageSize = try value(.maxMessageSize, or: -1)
+    givesNoAcknowledgement = try value(.noAcknowledgement, or: false)
+    isSealed = try value(.sealed, or: false)
+    isMirror = try config.contains(.mirror) && !config.decodeNil(forKey: .mirror)
   }
 }

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Logging
 internal import PipelineCore
 internal import RecordBlocks
@@ -305,7 +306,7 @@ final class StreamReader {
     // These two tell of offsets of the queue that they stand in; here they are records that never came.
     if gap.reason == .corruptBlock || gap.reason == .lostTail { gap.reason = .dropped }
     if gap.firstTime == 0 {
-      gap.firstTime = configuration.wallClock()
+      gap.firstTime = Int64(Date().timeIntervalSince1970 * 1e9)
       gap.lastTime = gap.firstTime
     }
     subject.place.next = next

@@ -40,15 +40,10 @@ public struct StreamSettings: Sendable {
   }
 
   /// The body of `STREAM.CREATE`.
-  var creation: String {
-    var members = [
-      "\"name\":\(JSONTree.quoted(name))", "\"subjects\":[\(JSONTree.quoted(wildcard))]", "\"retention\":\"limits\"",
-      "\"storage\":\"file\"", "\"num_replicas\":\(replicas)", "\"discard\":\"\((overflow ?? .wait).discard)\"",
-      "\"max_age\":\(maxAge?.wholeNanoseconds ?? 0)", "\"max_bytes\":\(maxBytes ?? -1)", "\"max_msgs\":-1", "\"max_consumers\":-1",
-      "\"max_msgs_per_subject\":-1", "\"max_msg_size\":-1",
-    ]
-    if let maxAge { members.append("\"duplicate_window\":\(min(maxAge.wholeNanoseconds, 120_000_000_000))") }
-    return "{\(members.joined(separator: ","))}"
+  var creation: Asked.Stream {
+    Asked.Stream(
+      name: name, subjects: [wildcard], numReplicas: replicas, discard: (overflow ?? .wait).discard, maxAge: maxAge?.wholeNanoseconds ?? 0,
+      maxBytes: maxBytes ?? -1, duplicateWindow: maxAge.map { min($0.wholeNanoseconds, 120_000_000_000) })
   }
 
   /// How the stream that is there differs, each by itself and with both values; empty: it can be used.
@@ -79,8 +74,14 @@ public struct StreamSettings: Sendable {
       found.append("it keeps \(facts.maxMessagesPerSubject) messages a subject (max_msgs_per_subject), and must keep all")
     }
     if facts.maxMessages > 0 { found.append("it keeps \(facts.maxMessages) messages (max_msgs), and must be bounded by bytes or age only") }
+    if facts.maxMessageSize > 0, facts.maxMessageSize < Self.leastMessageBytes {
+      found.append("its messages may have \(facts.maxMessageSize) bytes (max_msg_size), and must have \(Self.leastMessageBytes) at least")
+    }
     return found
   }
+
+  /// A message with less than this has no room for more than its headers.
+  static let leastMessageBytes = 2 * RangeHeader.mostBytes
 
   private static func text(nanoseconds: Int64) -> String {
     if nanoseconds == 0 { return "none" }

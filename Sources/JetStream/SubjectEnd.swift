@@ -22,13 +22,14 @@ struct SubjectEnd: Equatable {
     self.writer = writer
   }
 
-  /// What ``state`` gave; nil for what isn't of this kind.
-  init?(_ state: SinkState) {
+  /// What ``state(of:)`` gave; nil for what isn't of this kind, or is of another subject: a new one begins where it is first used.
+  init?(_ state: SinkState, of subject: String) {
     var decoded: (UInt64, UInt64, UInt64, UInt64)?
     state.bytes.withUnsafeBytes { bytes in
       var reader = ByteReader(bytes)
       guard reader.integer(UInt8.self) == Self.version, let sequence = reader.integer(UInt64.self), let next = reader.integer(UInt64.self),
-        let start = reader.integer(UInt64.self), let writer = reader.integer(UInt64.self)
+        let start = reader.integer(UInt64.self), let writer = reader.integer(UInt64.self),
+        reader.rest().elementsEqual(subject.utf8)
       else { return }
       decoded = (sequence, next, start, writer)
     }
@@ -36,13 +37,14 @@ struct SubjectEnd: Equatable {
     self.init(sequence: decoded.0, next: Offset(decoded.1), start: Offset(decoded.2), writer: decoded.3)
   }
 
-  /// For the sink's next start: version (1 byte), sequence, next, start, writer (8 bytes each, little-endian).
-  var state: SinkState {
+  /// For the sink's next start: version (1 byte), sequence, next, start, writer (8 bytes each, little-endian), the subject with its stream.
+  func state(of subject: String) -> SinkState {
     var bytes = [Self.version]
     bytes.appendInteger(sequence)
     bytes.appendInteger(next.rawValue)
     bytes.appendInteger(start.rawValue)
     bytes.appendInteger(writer)
+    bytes.append(contentsOf: subject.utf8)
     return SinkState(bytes)
   }
 }

@@ -396,6 +396,21 @@ def edge_losses(t):
     t.equal(lines[1:], [b"and on"], "lines")
 
 
+@test("a host that gets another subject goes on there, and the hub misses nothing")
+def other_subject(t):
+    cluster = Cluster(t)
+    t.write("in.log", b"".join(b"line %d\n" % number for number in range(100)))
+    edge(t, cluster)
+    hub(t, cluster)
+    through(t)
+    with open(t.path("in.log"), "ab") as file:
+        file.write(b"".join(b"more %d\n" % number for number in range(50)))
+    t.pipeline(open(t.path("edge.yaml")).read().replace("sluice.test.edge", "sluice.test.renamed"), "edge.yaml")
+    through(t)
+    t.same("in.log", "out.log")
+    t.equal(t.show("hub")["total_lost"], 0, "records that the hub tells as lost")
+
+
 @test("a stream that was deleted and made anew is read from its beginning")
 def made_anew(t):
     cluster = Cluster(t)

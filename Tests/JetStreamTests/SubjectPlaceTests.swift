@@ -41,14 +41,14 @@ import Testing
     #expect(PatternPlace(pattern.value) == pattern)
     #expect(PatternPlace([2]) == nil)
     let end = SubjectEnd(sequence: 3, next: Offset(9), start: Offset(1), writer: 77)
-    #expect(SubjectEnd(end.state) == end)
+    #expect(SubjectEnd(end.state(of: "LOGS a.b"), of: "LOGS a.b") == end)
+    #expect(SubjectEnd(end.state(of: "LOGS a.b"), of: "LOGS a.c") == nil, "a new subject begins where it is first used")
   }
 
   @Test func `how a stream differs is said one by one`() throws {
     let text =
       #"{"config":{"name":"L","subjects":["a.>","b"],"retention":"workqueue","storage":"memory","num_replicas":1,"max_age":60000000000,"max_bytes":-1,"discard":"old","max_msgs":10,"max_msgs_per_subject":1,"no_ack":true},"created":"x","state":{"last_seq":3}}"#
-    let answer = try #require(Array(text.utf8).withUnsafeBytes { JSONTree($0) })
-    let facts = try #require(StreamFacts(answer))
+    let facts = try #require(Array(text.utf8).withUnsafeBytes { Answered.value(StreamFacts.self, in: $0) })
     let settings = StreamSettings(name: "L", subject: "c.d", replicas: 3, maxAge: .seconds(3600), maxBytes: 1 << 30, overflow: .wait)
     #expect(settings.differences(from: facts).count == 10)
     var same = StreamSettings(name: "L", subject: "a.d", replicas: 1)
@@ -61,5 +61,7 @@ import Testing
     #expect(same.differences(from: made).isEmpty)
     same.overflow = .wait
     #expect(same.differences(from: made) == ["it has discard 'old', 'overflow: wait' asks for 'new'"])
+    made.maxMessageSize = 2000
+    #expect(same.differences(from: made).count == 2)
   }
 }

@@ -93,7 +93,7 @@ struct StreamReport {
 
   private let missing = CommandFailure(
     .usage,
-    "type: jetstream needs NATS's client, which this build doesn't have; install libnats-dev, build again ('sluice version' then says JetStream yes)"
+    "type: jetstream needs NATS's client, which this build doesn't have; install libnats-dev, build again ('sluice version' then says NATS yes)"
   )
 
   let jetStreamSource = SourceComponent(type: "jetstream") { _ in throw missing }
