@@ -1,6 +1,7 @@
 """What every benchmark uses: the seeded log, processes whose CPU time and memory are read exactly, contenders run in turn, medians and ratios."""
 
 import contextlib
+import http.client
 import itertools
 import json
 import os
@@ -154,6 +155,16 @@ def disk_bytes(directory):
 def percentile(samples, share):
     ordered = sorted(samples)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def is_ready(port):
+    """Whether a sluice serves all its queues there."""
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
 
 
 class Bench:

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import Daemon, percentile, some_lines, table
+from harness import Daemon, is_ready, percentile, some_lines, table
 from peers import Rsyslog
 from pull import free_port
 
@@ -89,15 +89,6 @@ class Puller(threading.Thread):
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.came) > number, 20), f"record {number} didn't come"
             return self.came[number]
-
-
-def is_ready(port):
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
 
 
 SOURCES = {

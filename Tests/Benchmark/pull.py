@@ -6,7 +6,7 @@ import socket
 import time
 
 from drain import filled
-from harness import Daemon, median, ratio, table
+from harness import Daemon, is_ready, median, ratio, table
 from peers import Nginx
 
 TITLE = "Pull over HTTP: the server's CPU"
@@ -60,7 +60,8 @@ def run(bench, max_bytes=64 << 20):
         os.chmod(bench.scratch, 0o755)
         port, nginx_port = free_port(), free_port()
         with Daemon([bench.sluice, "serve", queue, "--listen", f"127.0.0.1:{port}"], directory) as sluice, Daemon(nginx.command(nginx_port, static, other), other) as web:
-            connection = connected(sluice, port)
+            sluice.wait_until(lambda: is_ready(port))
+            connection = http.client.HTTPConnection("127.0.0.1", port)
 
             def measure(daemon, fetch):
                 began, cpu = time.monotonic(), daemon.cpu_seconds()

@@ -4,9 +4,8 @@ import shutil
 import subprocess
 import time
 
-from drain import filled
-from harness import Daemon, byte_count, disk_bytes, median, run_to_end, table
-from latency import is_ready
+from drain import copy_filled
+from harness import Daemon, byte_count, disk_bytes, is_ready, median, run_to_end, table
 from pull import free_port
 
 TITLE = "Scale: files, processors, sinks, backlog"
@@ -38,7 +37,7 @@ def tailed(bench, count, prefix=()):
 
 def drained(bench, count):
     with bench.directory() as directory:
-        shutil.copytree(filled(bench), directory / "queue")
+        copy_filled(bench, directory / "queue")
         sinks = ", ".join(f"s{number}: {{ type: file, path: '{directory}/out-{number}.gz' }}" for number in range(count))
         (directory / "p.yaml").write_text(f"queue: {{ path: {directory}/queue }}\nsources: {{ none: {{ type: stdin }} }}\nsinks: {{ {sinks} }}\n")
         return run_to_end([bench.sluice, "run", directory / "p.yaml", "--drain", "--no-status"])
